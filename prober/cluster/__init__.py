@@ -1,0 +1,1 @@
+"""The clusters that can be probed: the seam (`base`) and its implementations."""

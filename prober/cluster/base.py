@@ -1,0 +1,59 @@
+"""The seam: what prober asks of a cluster, whichever it is; everything above it is the same code for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from prober.model import Action, ClusterState, PodRef, Source, Topology
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Who a pod is right now: if any of it changes, what was proved about the pod before counts no more."""
+
+    uid: str
+    addresses: tuple[str, ...]
+    started: str  # the container's start, as the cluster writes it
+
+
+class Cluster(Protocol):
+    """One topology on one cluster. Every method raises ClusterError when the cluster cannot do what is asked.
+
+    `stream` and `identities` may be called from several threads at once; the others from one.
+    """
+
+    name: str  # stands first in every output: `lab`, or the cluster's name and the context
+
+    def open(self, topology: Topology) -> ClusterState:
+        """Make the topology; return it with addresses, and with the cluster's own resolver and API server in it."""
+        ...
+
+    def apply(self, action: Action) -> Action:
+        """Carry out one action; return it as done (an added pod carries its addresses)."""
+        ...
+
+    def stream(self, source: Source, request: str) -> Iterator[str]:
+        """Run the source's probe script on `request` (see probe.py); yield its lines as they come, no line ends."""
+        ...
+
+    def identities(self) -> Mapping[PodRef, Identity]:
+        """Return who every pod of the topology is now; a pod that is gone is missing."""
+        ...
+
+    def arrivals(self) -> frozenset[str] | None:
+        """Return the nonces of all datagrams that reached a listener so far; None where listeners do not log them."""
+        ...
+
+    def evidence(self) -> str:
+        """Return what a person needs to understand a failure: logs, events, the rules in force."""
+        ...
+
+    def reproduce(self, source: Source, command: str) -> str:
+        """Return the shell command that runs `command` (a probe's own nc or dig) as `source` runs it."""
+        ...
+
+    def close(self) -> None:
+        """Remove everything that this object made and nothing else; safe to call twice and from a signal's cleanup."""
+        ...
