@@ -1,0 +1,55 @@
+"""The closed sets of words for what a probe saw, what it means, and what a cell is worth in the end."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What nc or dig saw in one attempt."""
+
+    CONNECTED = "CONNECTED"  # the handshake, and the target's own name came back
+    TIMED_OUT = "TIMED_OUT"  # dropped on the way
+    REFUSED = "REFUSED"  # rejected by the engine, or nobody listens: only a control tells
+    UNREACHABLE = "UNREACHABLE"  # no route, or administratively prohibited
+    NO_NAME = "NO_NAME"  # the look-up before the connection failed
+    WRONG_PEER = "WRONG_PEER"  # somebody else answered
+    SILENT = "SILENT"  # a handshake without a name: never a denial
+    NO_RESULT = "NO_RESULT"  # no line, or a text that nobody has recorded yet
+
+
+class Verdict(StrEnum):
+    """What the attempts at a cell mean."""
+
+    ALLOWED = "ALLOWED"
+    DENIED = "DENIED"
+    UNKNOWN = "UNKNOWN"
+
+
+class Status(StrEnum):
+    """What a cell is worth, made by `verdict.judge` and nowhere else."""
+
+    PASS = "PASS"  # noqa: S105 - a status, no password
+    LEAK = "LEAK"  # should be denied, got through
+    BREAK = "BREAK"  # should be allowed, did not
+    FLAKY = "FLAKY"  # allowed, but not reliably
+    UNKNOWN = "UNKNOWN"  # nothing proven
+    SKIPPED = "SKIPPED"  # not probed, with a reason
+    OBSERVED = "OBSERVED"  # the specification leaves it open: seen, not asserted
+
+
+# the worst first: a scenario is as bad as its worst cell
+SEVERITY = (
+    Status.LEAK,
+    Status.BREAK,
+    Status.FLAKY,
+    Status.UNKNOWN,
+    Status.PASS,
+    Status.OBSERVED,
+    Status.SKIPPED,
+)
+
+
+def worst(statuses: list[Status]) -> Status:
+    """Return the most severe status; SKIPPED for none at all."""
+    return min(statuses, key=SEVERITY.index, default=Status.SKIPPED)

@@ -1,0 +1,141 @@
+"""What a judged run says: records that every report renders, the proof line and the exit code."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prober.model import Flow
+from prober.outcomes import Outcome, Status, Verdict, worst
+
+LAB_BANNER = "lab: proves the policies, says nothing about any cluster"
+FAIL_ON = (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CellResult:
+    """One cell of one step: what was expected, what was seen, what it is worth, and why."""
+
+    flow: Flow
+    expected: Verdict  # UNKNOWN where the specification leaves it open
+    by: str  # who expects it: "author", "oracle"
+    observed: Verdict
+    outcome: Outcome | None  # of the deciding attempt; None where none was made
+    status: Status
+    reason: str  # one line: `connected 4 of 4; denied by payments/default-deny`
+    judgement: str  # the oracle's explanation
+    attempts: int
+    agreed_after: float | None  # seconds from the step's last action to the attempt from which it agreed for good
+    command: str  # what the deciding attempt ran, as typed in the source pod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """One step: its actions and its cells. The control before and the restore after are steps too, by `kind`."""
+
+    name: str
+    kind: str  # "control", "step", "restore"
+    actions: tuple[str, ...]
+    cells: tuple[CellResult, ...]
+    witnessed: bool  # some cell changed its verdict with this step; a step that changes none proves nothing
+    rounds: int
+    seconds: float
+
+    @property
+    def status(self) -> Status:
+        return worst([c.status for c in self.cells])
+
+    def slowest(self, verdict: Verdict) -> float | None:
+        """Return the time to enforce (DENIED) or to release (ALLOWED): the slowest cell's, in seconds."""
+        times = [c.agreed_after for c in self.cells if c.expected is verdict and c.agreed_after is not None]
+        return max(times, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScenarioResult:
+    """One scenario as far as it came."""
+
+    name: str
+    path: str
+    summary: str
+    tags: tuple[str, ...]
+    steps: tuple[StepResult, ...]
+    skipped: str  # why nothing of it was run; "" if it was
+    trouble: str  # what stopped it; "" if nothing did
+    evidence: str  # the cluster's own, collected when it failed
+    seconds: float
+
+    @property
+    def cells(self) -> Iterator[CellResult]:
+        return (c for s in self.steps for c in s.cells)
+
+    @property
+    def asserted(self) -> Iterator[CellResult]:
+        """Yield the cells that count: those of steps, and what the control and the restore found wrong."""
+        for step in self.steps:
+            yield from (c for c in step.cells if step.kind == "step" or c.status is not Status.PASS)
+
+    @property
+    def status(self) -> Status:
+        if self.skipped:
+            return Status.SKIPPED
+        found = [c.status for c in self.asserted]
+        return worst([*found, Status.UNKNOWN] if self.trouble else found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """A whole run."""
+
+    run: str
+    version: str
+    cluster: str  # its name and context: the first word of every output
+    started: str  # ISO 8601, UTC
+    seconds: float
+    nodes: int
+    settings: tuple[tuple[str, str], ...]  # the options that decided the run, in order
+    scenarios: tuple[ScenarioResult, ...]
+    interrupted: bool
+    trouble: str  # what stopped the whole run; "" if nothing did
+
+    @property
+    def banner(self) -> str:
+        return LAB_BANNER if self.cluster.startswith("lab") else f"cluster: {self.cluster}"
+
+    @property
+    def counts(self) -> Counter[Status]:
+        return Counter(c.status for s in self.scenarios for c in s.asserted)
+
+    def proved(self, verdict: Verdict) -> int:
+        return sum(c.status is Status.PASS and c.expected is verdict for s in self.scenarios for c in s.asserted)
+
+    @property
+    def proof(self) -> str:
+        """Return the line that every report begins with (proof rule 11)."""
+        counts = self.counts
+        skipped = sum(bool(s.skipped) for s in self.scenarios)
+        bad = ", ".join(
+            f"{counts[s]} {s}" for s in (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN) if counts[s]
+        )
+        return (
+            f"{bad + '; ' if bad else ''}"
+            f"proved {_count(self.proved(Verdict.DENIED), 'denial')} and {_count(self.proved(Verdict.ALLOWED), 'allow')}"
+            f" on {_count(self.nodes, 'node')}; skipped {skipped}; left open {counts[Status.OBSERVED]}"
+        )
+
+    def exit_code(self, fail_on: tuple[Status, ...] = FAIL_ON) -> int:
+        """Return 0, 1, 3 or 130: 1 outranks 130 outranks 3 outranks 0; UNKNOWN is 3 (no proof), never 1."""
+        counts = self.counts
+        if any(counts[s] for s in (Status.LEAK, Status.BREAK, Status.FLAKY) if s in fail_on):
+            return 1
+        if self.interrupted:
+            return 130
+        nothing = not self.proved(Verdict.DENIED) and not self.proved(Verdict.ALLOWED)
+        stopped = bool(self.trouble) or any(s.trouble for s in self.scenarios)
+        unknown = bool(counts[Status.UNKNOWN]) and Status.UNKNOWN in fail_on
+        return 3 if nothing or stopped or unknown else 0
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")
