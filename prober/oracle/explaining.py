@@ -1,0 +1,1 @@
+"""Put a judgement into words that an engineer can act on."""
