@@ -1,5 +1,6 @@
 """What the specification says of a flow, and which rule says so; it knows the model and nothing of any cluster."""
 
+from prober.oracle.explaining import explain
 from prober.oracle.judgement import Doubt, End, Judgement, Leg, Role, RuleRef, Ruling, Side, Topic
 from prober.oracle.judging import judge
 from prober.oracle.pairs import Matrix, matrix
@@ -15,6 +16,7 @@ __all__ = [
     "Ruling",
     "Side",
     "Topic",
+    "explain",
     "judge",
     "matrix",
 ]

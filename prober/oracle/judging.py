@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from prober.model import ClusterState, Direction, Flow, Pod
-from prober.oracle.judgement import Doubt, Judgement, Leg, RuleRef, Ruling, Side, Topic
+from prober.oracle.judgement import Doubt, End, Judgement, Leg, RuleRef, Ruling, Side, Topic
 from prober.oracle.matching import isolates, rule_fits
-from prober.oracle.routes import absent, source_end, ways
+from prober.oracle.routes import Way, absent, source_end, ways
 
 
 def judge(state: ClusterState, flow: Flow) -> Judgement:
@@ -17,32 +17,27 @@ def judge(state: ClusterState, flow: Flow) -> Judgement:
     if source is None:
         return Judgement(flow=flow, ruling=Ruling.INDETERMINATE, doubt=absent(str(flow.source)))
     rulings: list[Ruling] = []
-    legs: list[Leg] = []
-    doubts: list[Doubt] = []
+    legs: tuple[Leg, ...] = ()
+    doubt = None
     stretches = ways(state, flow, source)
     for way in stretches:
-        taken = [
-            _judged(
-                state,
-                Leg(
-                    role=way.role,
-                    source=source,
-                    target=end,
-                    port=port,
-                    protocol=way.protocol,
-                    family=flow.family,
-                    via=way.via,
-                ),
-            )
-            for end, port in way.ends
-        ]
-        legs += taken
-        ruling, doubt = _agreed(taken) if taken else (Ruling.INDETERMINATE, way.doubt)
+        taken = _taken(state, flow, source, way)
+        ruling, why = _agreed(taken) if taken else (Ruling.INDETERMINATE, way.doubt)
         rulings.append(ruling)
-        doubts += [doubt] if doubt else []
+        legs += taken
+        doubt = doubt or why
     # a stretch that leads nowhere can never be shown to connect, so a denial on another one proves nothing either
     ruling = _worst(rulings) if all(w.ends for w in stretches) else Ruling.INDETERMINATE
-    return Judgement(flow=flow, ruling=ruling, legs=tuple(legs), doubt=doubts[0] if doubts else None)
+    return Judgement(flow=flow, ruling=ruling, legs=legs, doubt=doubt)
+
+
+def _taken(state: ClusterState, flow: Flow, source: End, way: Way) -> tuple[Leg, ...]:
+    """Return a leg, judged, for every end that a way may lead to."""
+    role, protocol, family, via = way.role, way.protocol, flow.family, way.via
+    return tuple(
+        _judged(state, Leg(role=role, source=source, target=end, port=port, protocol=protocol, family=family, via=via))
+        for end, port in way.ends
+    )
 
 
 def _worst(rulings: Iterable[Ruling]) -> Ruling:
@@ -54,7 +49,7 @@ def _worst(rulings: Iterable[Ruling]) -> Ruling:
     return Ruling.ALLOWED
 
 
-def _agreed(legs: list[Leg]) -> tuple[Ruling, Doubt | None]:
+def _agreed(legs: tuple[Leg, ...]) -> tuple[Ruling, Doubt | None]:
     """Combine ways of which a packet takes any one: only what all of them say can be asserted."""
     found = {leg.ruling for leg in legs}
     if len(found) == 1:
