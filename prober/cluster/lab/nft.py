@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from prober.cluster.lab import ranges
 from prober.cluster.lab.census import Census, Pods
 from prober.cluster.lab.faults import Fault, distorted
-from prober.cluster.lab.script import Draft, Script, quoted
+from prober.cluster.lab.script import REFUSE, WORDS, Draft, Script, quoted
 from prober.model import (
     ClusterState,
     Direction,
@@ -32,8 +32,7 @@ __all__ = ["LOG_GROUP", "Script", "compile_policies"]
 
 LOG_GROUP = 7  # NFLOG group of dropped packets
 _PORTS_AT_ONCE = 200
-_DENIALS = {"drop": "drop", "reject": "reject with icmpx type port-unreachable"}  # the latter: connection refused
-_WORDS = {Family.IPV4: ("ip", "ipv4_addr"), Family.IPV6: ("ip6", "ipv6_addr")}
+_DENIALS = {"drop": ("drop",), "reject": REFUSE}
 _PEER = {Direction.INGRESS: "saddr", Direction.EGRESS: "daddr"}
 _SUBJECT = {Direction.INGRESS: "daddr", Direction.EGRESS: "saddr"}
 
@@ -69,7 +68,7 @@ def _isolate(
     *,
     node: int,
     direction: Direction,
-    denial: str,
+    denial: Sequence[str],
 ) -> None:
     """Write the chains and the verdict maps of one direction."""
     side = direction.lower()
@@ -98,15 +97,17 @@ def _isolate(
             for number, policy in judges:
                 draft.rule(chain, f"jump {chains[number]} comment {quoted(str(policy.ref))}")
             reason = quoted(f"{side} " + " ".join(str(policy.ref) for _, policy in judges))
-            draft.rule(chain, f"log prefix {reason} group {LOG_GROUP} counter {denial}")
+            draft.rule(chain, f"log prefix {reason} group {LOG_GROUP} counter")
+            for end in denial:
+                draft.rule(chain, end)
         for family, address in census.pods[ref].addresses.items():
             verdicts[family].append(f"{address} : jump {shared[numbers]}")
     for family, elements in verdicts.items():
-        draft.map(f"{side}_{family}", _WORDS[family][1], elements)
+        draft.map(f"{side}_{family}", WORDS[family][1], elements)
 
 
 def _lookups(direction: Direction) -> Iterator[str]:
-    for family, (word, _) in _WORDS.items():
+    for family, (word, _) in WORDS.items():
         yield f"{word} {_SUBJECT[direction]} vmap @{direction.lower()}_{family}"
 
 
@@ -133,7 +134,7 @@ def _conditions(rule: Rule, namespace: str, direction: Direction, sets: _Sets) -
         for name, protocol in sorted(named):
             for family in families:
                 if target := sets.named(name, protocol, family):
-                    yield f"{side.match} {_WORDS[family][0]} daddr . {protocol.lower()} dport @{target}"
+                    yield f"{side.match} {WORDS[family][0]} daddr . {protocol.lower()} dport @{target}"
 
 
 def _sides(peers: tuple[Peer, ...], namespace: str, direction: Direction, sets: _Sets) -> Iterator[_Side]:
@@ -142,7 +143,7 @@ def _sides(peers: tuple[Peer, ...], namespace: str, direction: Direction, sets: 
         return
     pods: Pods = frozenset().union(*(sets.census.peers(namespace, p) for p in peers if isinstance(p, PodPeer)))
     blocks = [p for p in peers if isinstance(p, IPBlock)]
-    for family, (word, _) in _WORDS.items():
+    for family, (word, _) in WORDS.items():
         if name := sets.pods(pods, family):
             yield _Side(f"{word} {_PEER[direction]} @{name}", family)
         if name := sets.blocks(blocks, family):
@@ -176,7 +177,7 @@ class _Sets:
         key = refs, family
         if key not in self._pods:
             elements = [a for ref in sorted(refs) if (a := self.census.pods[ref].addresses.get(family))]
-            self._pods[key] = self._new(f"pods_{len(self._pods)}", _WORDS[family][1], elements)
+            self._pods[key] = self._new(f"pods_{len(self._pods)}", WORDS[family][1], elements)
         return self._pods[key]
 
     def blocks(self, blocks: Iterable[IPBlock], family: Family) -> str:
@@ -185,7 +186,7 @@ class _Sets:
         key = spans, family
         if key not in self._blocks:
             elements = ranges.addresses(spans, family)
-            self._blocks[key] = self._new(f"blocks_{len(self._blocks)}", _WORDS[family][1], elements, flags="interval")
+            self._blocks[key] = self._new(f"blocks_{len(self._blocks)}", WORDS[family][1], elements, flags="interval")
         return self._blocks[key]
 
     def named(self, name: str, protocol: Protocol, family: Family) -> str:
@@ -197,7 +198,7 @@ class _Sets:
                 for _, pod in sorted(self.census.pods.items())
                 if family in pod.addresses and (number := pod.port_named(name, protocol)) is not None
             ]
-            kind = f"{_WORDS[family][1]} . inet_service"
+            kind = f"{WORDS[family][1]} . inet_service"
             self._named[key] = self._new(f"named_{len(self._named)}", kind, elements)
         return self._named[key]
 

@@ -6,11 +6,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prober.model import Family
+
 # An unprivileged nft sends a transaction as one datagram of at most net.core.wmem_default bytes, by default 212,992;
 # beyond it says "Message too long". The sizes below are estimates from above, and this leaves a third to spare.
 LIMIT = 150_000
+WORDS = {Family.IPV4: ("ip", "ipv4_addr"), Family.IPV6: ("ip6", "ipv6_addr")}  # a header's name, its addresses' type
 _ELEMENTS_AT_ONCE = 500
 _PREFIX_LENGTH = 127  # NF_LOG_PREFIXLEN without its NUL; a rule's comment may have 128
+
+# Refused at once. TCP gets a reset: an ICMPv6 error that comes back while connect() still holds the socket is not
+# taken, and the client would hear of it only one retransmission (1 s) later.
+REFUSE = ("meta l4proto tcp reject with tcp reset", "reject with icmpx type port-unreachable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
