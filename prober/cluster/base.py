@@ -38,6 +38,10 @@ class Cluster(Protocol):
         """Run the source's probe script on `request` (see probe.py); yield its lines as they come, no line ends."""
         ...
 
+    def hostname(self, pod: PodRef) -> str:
+        """Return the name with which a pod's listeners answer: unique in the run."""
+        ...
+
     def identities(self) -> Mapping[PodRef, Identity]:
         """Return who every pod of the topology is now; a pod that is gone is missing."""
         ...

@@ -1,0 +1,57 @@
+"""What every cell of a step should be: the oracle's ruling, or the author's word where the specification is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prober.flows import FlowPattern
+from prober.model import ClusterState, Flow, Protocol
+from prober.oracle import Judgement, Ruling, judge
+from prober.outcomes import Verdict
+from prober.scenario import Expectation, Scenario, Step, expected, matrix
+
+_VERDICTS = {
+    Ruling.ALLOWED: Verdict.ALLOWED,
+    Ruling.DENIED: Verdict.DENIED,
+    Ruling.INDETERMINATE: Verdict.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What a cell should be, who says so, and the oracle's judgement."""
+
+    verdict: Verdict  # UNKNOWN: nobody says, the cell is observed and not asserted
+    by: str  # "author" where the author alone decides, "author and oracle", "oracle"
+    judgement: Judgement
+
+
+def expectations(
+    scenario: Scenario, step: Step | None, state: ClusterState, only: FlowPattern | None = None
+) -> dict[Flow, Expected]:
+    """Return what every cell should be in `state`, after `step`'s actions; None: a control, which nobody wrote down.
+
+    `only` leaves the cells that it means.
+    """
+    written = expected(scenario, step, state) if step else {}
+    wanted = matrix(scenario, state)
+    if only is not None:
+        meant = frozenset(only.expand(state, tuple(state.families)))
+        wanted = tuple(f for f in wanted if f in meant)
+    return {flow: _expected(flow, written.get(flow), state) for flow in wanted}
+
+
+def _expected(flow: Flow, author: Expectation | None, state: ClusterState) -> Expected:
+    judgement = judge(state, flow)
+    verdict, by = _VERDICTS[judgement.ruling], "oracle"
+    if author is not None:
+        if verdict is not Verdict.UNKNOWN:
+            by = "author and oracle"
+        elif author.named:
+            verdict, by = Verdict(author.ruling.upper()), "author"
+    return Expected(verdict=verdict, by=by, judgement=judgement)
+
+
+def unprobeable(flow: Flow) -> str:
+    """Say why no probe can be sent for a flow; "" if one can."""
+    return "nc speaks no SCTP" if flow.protocol is Protocol.SCTP else ""

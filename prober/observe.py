@@ -1,0 +1,139 @@
+"""Attempts in parallel, one stream per source pod, into the journal as they come; nothing is judged here."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, wait
+from dataclasses import dataclass, field
+
+from prober.cells import probe
+from prober.cluster.base import Cluster
+from prober.errors import ClusterError
+from prober.journal import Arrived, Attempt, Clock, Journal, RoundEnded, RoundStarted
+from prober.model import ClusterState, Flow, Source
+from prober.outcomes import Outcome
+from prober.probe import Answer, ClockLine, Probe, command, outcome, read_line, request
+
+clock = time.monotonic
+
+
+@dataclass(slots=True, kw_only=True)
+class RoundInFlight:
+    """A round under way: what has been seen so far; `done` once every stream has ended and identities are read."""
+
+    number: int
+    at: float
+    seen: dict[Flow, Outcome] = field(default_factory=dict)
+    last_connected: float = 0.0
+    streams: list[Future[None]] = field(default_factory=list)
+    done: bool = False
+
+
+class Observer:
+    """Makes the rounds of one scenario on one cluster; `on_seen` is called, from any thread, after each attempt."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        journal: Journal,
+        scenario: str,
+        *,
+        timeout: int,
+        executor: Executor,
+        on_seen: Callable[[], None],
+    ) -> None:
+        self._cluster = cluster
+        self._journal = journal
+        self._scenario = scenario
+        self._timeout = timeout
+        self._executor = executor
+        self._on_seen = on_seen
+        self._rounds = 0
+        self._lock = threading.Lock()
+        self.trouble: ClusterError | None = None  # the first stream's that failed
+
+    def start(self, step: int, flows: Sequence[Flow], state: ClusterState) -> RoundInFlight:
+        """Begin one attempt at each flow, each source's in one stream."""
+        this = RoundInFlight(number=self._rounds, at=clock())
+        self._rounds += 1
+        self._journal.write(RoundStarted(scenario=self._scenario, step=step, round=this.number, at=this.at))
+        by_source: dict[Source, list[Flow]] = {}
+        for flow in flows:
+            by_source.setdefault(flow.source, []).append(flow)
+        for source, theirs in by_source.items():
+            this.streams.append(self._executor.submit(self._stream, step, this, source, theirs, state))
+        return this
+
+    def finish(self, step: int, this: RoundInFlight) -> None:
+        """Wait for a round's streams, then record who the pods are: a pod replaced during the round shows."""
+        wait(this.streams)
+        pods = {str(ref): [who.uid, who.started, *who.addresses] for ref, who in self._cluster.identities().items()}
+        arrived = self._cluster.arrivals()
+        if arrived:
+            self._journal.write(Arrived(scenario=self._scenario, nonces=sorted(arrived)))
+        self._journal.write(RoundEnded(scenario=self._scenario, step=step, round=this.number, at=clock(), pods=pods))
+        this.done = True
+
+    def _stream(
+        self, step: int, this: RoundInFlight, source: Source, flows: Sequence[Flow], state: ClusterState
+    ) -> None:
+        token = secrets.token_hex(4)
+        probes = [
+            probe(f, state, cell=i, timeout=self._timeout, nonce=f"{token}-{i}", hostname=self._cluster.hostname)
+            for i, f in enumerate(flows)
+        ]
+        open_cells = dict(enumerate(flows))
+        why = "its line did not arrive"
+        try:
+            for text in self._cluster.stream(source, request(probes, token)):
+                match read_line(text, token):
+                    case ClockLine(uptime=uptime):
+                        self._journal.write(
+                            Clock(
+                                scenario=self._scenario,
+                                round=this.number,
+                                source=str(source),
+                                uptime=uptime,
+                                at=clock(),
+                            )
+                        )
+                    case Answer(cell=cell) as answer if cell in open_cells:
+                        self._record(step, this, open_cells.pop(cell), probes[cell], answer)
+                    case _:
+                        pass
+        except ClusterError as error:
+            why = str(error)
+            with self._lock:
+                self.trouble = self.trouble or error
+        for cell, flow in open_cells.items():
+            self._record(
+                step, this, flow, probes[cell], Answer(cell=cell, exit=-1, begin=0, end=0, text=why), lost=True
+            )
+
+    def _record(
+        self, step: int, this: RoundInFlight, flow: Flow, sent: Probe, answer: Answer, *, lost: bool = False
+    ) -> None:
+        seen = Outcome.NO_RESULT if lost else outcome(sent, answer)
+        self._journal.write(
+            Attempt(
+                scenario=self._scenario,
+                step=step,
+                round=this.number,
+                flow=str(flow),
+                outcome=seen,
+                begin=answer.begin,
+                end=answer.end,
+                exit=answer.exit,
+                text=answer.text,
+                command=command(sent),
+                nonce=sent.nonce,
+            )
+        )
+        with self._lock:
+            this.seen[flow] = seen
+            if seen is Outcome.CONNECTED:
+                this.last_connected = clock()
+        self._on_seen()

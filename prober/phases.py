@@ -1,0 +1,134 @@
+"""Rounds sent until every cell agrees and holds, or until there is no more time: proof rule 6, denials and allows alike."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+
+from prober.assess import DENIALS
+from prober.cells import lookup_leg, round_of, vouchers
+from prober.cluster.base import Cluster
+from prober.errors import ProberError
+from prober.expect import Expected, unprobeable
+from prober.journal import Journal
+from prober.model import ClusterState, Flow, HostName
+from prober.observe import Observer, RoundInFlight, clock
+from prober.outcomes import Outcome, Verdict
+
+SOONEST = 0.25  # seconds from a round that disagrees to the next: how finely the time to enforce is measured
+GLANCE = 0.5  # seconds between looks at the stop signal while nothing arrives
+
+
+class Stopped(ProberError):
+    """The user interrupted the run."""
+
+
+class OutOfTime(ProberError):
+    """The scenario used up its budget."""
+
+
+class Phases:
+    """Converges one scenario's phases, one after the other."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        journal: Journal,
+        scenario: str,
+        *,
+        timeout: int,
+        settle: float,
+        until: float,
+        executor: Executor,
+        stop: threading.Event,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self._wake = threading.Event()
+        self._observer = Observer(
+            cluster, journal, scenario, timeout=timeout, executor=executor, on_seen=self._wake.set
+        )
+        self._timeout = timeout
+        self._settle = settle
+        self._until = until
+        self._stop = stop
+        self._progress = progress
+
+    def converge(self, step: int, state: ClusterState, expected: Mapping[Flow, Expected], needed: int) -> bool:
+        """Send rounds until `needed` in a row agree; False where they did not within the time to settle."""
+        wanted = {f: e.verdict for f, e in expected.items() if not unprobeable(f)}
+        flows = round_of(tuple(wanted), state)
+        if not flows:
+            return True
+        deadline = clock() + self._settle
+        rounds: list[RoundInFlight] = []
+        bad = -1  # the last round that disagrees
+        while True:
+            self._wake.clear()
+            for this in rounds:
+                if not this.done and all(s.done() for s in this.streams):
+                    self._observer.finish(step, this)
+            for i, this in enumerate(rounds[bad + 1 :], start=bad + 1):
+                if _disagreeing(this, wanted, state):
+                    bad = i
+            good = rounds[bad + 1 :]
+            under_way = any(not r.done for r in rounds)
+            if len(good) >= needed and not under_way:
+                return True
+            due = self._due(rounds, good)
+            late = not good and bool(rounds) and due > deadline
+            if late and not under_way:
+                return False
+            self._check(rounds, wanted, state)
+            if len(good) < needed and not late:
+                if clock() >= due:
+                    rounds.append(self._observer.start(step, flows, state))
+                    continue
+                self._wake.wait(max(0.0, min(GLANCE, due - clock())))
+            else:
+                self._wake.wait(GLANCE)
+
+    def _due(self, rounds: list[RoundInFlight], good: list[RoundInFlight]) -> float:
+        """Return when the next round may start: a hold round a timeout after the last, so that flapping shows; while
+        cells disagree as soon as the last round's connections took, so that a busy machine is not made busier.
+        """
+        if not rounds:
+            return clock()
+        last = rounds[-1]
+        if good:
+            return last.at + self._timeout
+        return last.at + min(self._timeout, max(SOONEST, 2 * (last.last_connected - last.at)))
+
+    def _check(self, rounds: list[RoundInFlight], wanted: Mapping[Flow, Verdict], state: ClusterState) -> None:
+        if self._observer.trouble:
+            raise self._observer.trouble
+        if self._stop.is_set():
+            raise Stopped("interrupted")
+        if clock() > self._until:
+            raise OutOfTime("its time is used up (--budget); what was seen so far is judged")
+        if rounds:
+            self._progress(rounds[-1].number, len(_disagreeing(rounds[-1], wanted, state)))
+
+
+def _disagreeing(this: RoundInFlight, wanted: Mapping[Flow, Verdict], state: ClusterState) -> list[Flow]:
+    """Return the cells that disagree so far: at once those that are open and should not be, the rest at the end."""
+    seen = dict(this.seen)
+    if not this.done:
+        return [f for f, v in wanted.items() if v is Verdict.DENIED and seen.get(f) is Outcome.CONNECTED]
+    return [f for f, v in wanted.items() if not _agrees(f, v, seen, state)]
+
+
+def _agrees(flow: Flow, wanted: Verdict, seen: Mapping[Flow, Outcome], state: ClusterState) -> bool:
+    outcome = seen.get(flow)
+    match wanted:
+        case Verdict.ALLOWED:
+            return outcome is Outcome.CONNECTED
+        case Verdict.UNKNOWN:
+            return True
+        case Verdict.DENIED:
+            denied = outcome in DENIALS or (
+                outcome is Outcome.NO_NAME
+                and isinstance(flow.target, HostName)
+                and seen.get(lookup_leg(flow)) in DENIALS
+            )
+            return denied and all(seen.get(v) is Outcome.CONNECTED for v in vouchers(flow, state))

@@ -1,0 +1,264 @@
+"""The story of one run: topologies made, policies applied step by step, rounds sent until they agree, all into a journal.
+
+It decides when enough has been seen; what it was worth is decided in `verdict`, afterwards, from the journal alone.
+"""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from prober import __version__, journal
+from prober.cells import needs_witness, with_witness
+from prober.cluster.base import Cluster
+from prober.errors import ClusterError, ProberError
+from prober.expect import expectations
+from prober.flows import FlowPattern
+from prober.journal import Journal
+from prober.model import Action, AddPod, ClusterState, DeletePolicy, Topology
+from prober.model.plain import plain_state
+from prober.model.plan import planned
+from prober.observe import Observer, clock
+from prober.phases import OutOfTime, Phases, Stopped
+from prober.progress import Progress
+from prober.scenario import Need, Scenario, Step, matrix
+from prober.story import reopened, reopening
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What decides how a run goes; all durations in seconds."""
+
+    timeout: int = 1  # of one attempt: nc takes whole seconds
+    settle: float = 30.0
+    hold: int = 1
+    budget: float = 120.0  # for one scenario
+    jobs: int = 2
+    workers: int = 64
+    only: FlowPattern | None = None
+
+    def plain(self) -> dict[str, str]:
+        """Return the settings as the journal and the reports name them."""
+        only = {"only": str(self.only)} if self.only else {}
+        return {
+            "timeout": f"{self.timeout}s",
+            "settle": f"{self.settle:g}s",
+            "hold": str(self.hold),
+            "budget": f"{self.budget:g}s",
+            "jobs": str(self.jobs),
+            **only,
+        }
+
+
+def run(
+    scenarios: Sequence[Scenario],
+    make_cluster: Callable[[], Cluster],
+    settings: Settings,
+    log: Journal,
+    progress: Callable[[Progress], None],
+    stop: threading.Event,
+    *,
+    run_id: str,
+    cluster_name: str,
+) -> None:
+    """Run scenarios, `settings.jobs` at once, into the journal; trouble is written there, never raised.
+
+    1. Write down what is to be run, with the text of every file: the journal alone is enough to judge.
+    2. For each scenario that this cluster can run (others are skipped, with the reason):
+       a. open its topology, with a witness where it asks what is not ours, and settle its manifests' addresses;
+       b. control: every cell that any step asks must connect while there is no policy;
+       c. each step: carry out its actions, then send rounds until every cell agrees and holds, or `settle` ends;
+       d. restore: delete the policies, put labels back; every cell must connect again;
+       e. collect the cluster's evidence if anything did not agree; close the cluster, whatever happened.
+    3. Write down the end.
+    """
+    log.write(
+        journal.RunStarted(
+            run=run_id,
+            version=__version__,
+            cluster=cluster_name,
+            at=clock(),
+            wall=datetime.now(UTC).isoformat(timespec="seconds"),
+            settings=settings.plain(),
+            texts={path: text for s in scenarios for path, text in s.texts.items()},
+            scenarios=[s.path for s in scenarios],
+        )
+    )
+    longest_first = sorted(scenarios, key=lambda s: -len(s.steps))
+    with (
+        ThreadPoolExecutor(settings.workers, "stream") as streams,
+        ThreadPoolExecutor(settings.jobs, "scenario") as jobs,
+    ):
+        futures = [
+            jobs.submit(_run_scenario, s, make_cluster, settings, log, progress, stop, streams) for s in longest_first
+        ]
+        for future in futures:
+            future.result()
+    log.write(journal.RunEnded(at=clock(), interrupted=stop.is_set()))
+
+
+def _run_scenario(
+    scenario: Scenario,
+    make_cluster: Callable[[], Cluster],
+    settings: Settings,
+    log: Journal,
+    progress: Callable[[Progress], None],
+    stop: threading.Event,
+    streams: Executor,
+) -> None:
+    path = scenario.path
+
+    def tell(
+        step: str, kind: str, number: int = 0, disagreeing: int = 0, *, done: bool = False, note: str = ""
+    ) -> None:
+        progress(
+            Progress(
+                scenario=scenario.name,
+                step=step,
+                kind=kind,
+                round=number,
+                disagreeing=disagreeing,
+                done=done,
+                note=note,
+            )
+        )
+
+    if stop.is_set():
+        return
+    if reason := _cannot(scenario):
+        log.write(journal.Skipped(scenario=path, reason=reason))
+        tell("", "", done=True, note=f"skipped: {reason}")
+        return
+    cluster = make_cluster()
+    note = ""
+    try:
+        agreed = _Telling(scenario, cluster, settings, log, stop, streams, tell).tell()
+        if not agreed:
+            log.write(journal.Evidence(scenario=path, text=cluster.evidence()))
+        log.write(journal.ScenarioEnded(scenario=path, at=clock()))
+        note = "" if agreed else "does not agree"
+    except Stopped:
+        note = "interrupted"
+    except (ClusterError, OutOfTime) as error:
+        note = str(error)
+        log.write(journal.Trouble(scenario=path, text=note))
+    except Exception as error:  # noqa: BLE001 - a defect must not take the other scenarios' results along
+        note = f"a defect of prober: {type(error).__name__}: {error}"
+        log.write(journal.Trouble(scenario=path, text=note))
+        log.write(journal.Evidence(scenario=path, text=traceback.format_exc()))
+    finally:
+        try:
+            cluster.close()
+        except ProberError as error:
+            log.write(journal.Trouble(scenario=path, text=f"clean-up: {error}"))
+        tell("", "", done=True, note=note)
+
+
+def _cannot(scenario: Scenario) -> str:
+    """Say why no cluster of today can run a scenario; "" if one can."""
+    return "needs sctp, and nc speaks none" if Need.SCTP in scenario.requires else ""
+
+
+class _Telling:
+    """One scenario on one cluster, from open to restore."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        cluster: Cluster,
+        settings: Settings,
+        log: Journal,
+        stop: threading.Event,
+        streams: Executor,
+        tell: Callable[..., None],
+    ) -> None:
+        self._scenario = scenario
+        self._cluster = cluster
+        self._settings = settings
+        self._log = log
+        self._stop = stop
+        self._streams = streams
+        self._tell = tell
+        self._number = 0
+
+    def tell(self) -> bool:
+        """Run the whole of it; False if any cell did not agree in time."""
+        until = clock() + self._settings.budget
+        self._tell("open", "open")
+        first = self._cluster.open(_furnished(self._scenario))
+        scenario = self._scenario.resolved(first)
+        self._log.write(
+            journal.Opened(
+                scenario=scenario.path,
+                at=clock(),
+                state=plain_state(first),
+                nodes=len({p.node for p in first.pods.values()}),
+            )
+        )
+        phases = Phases(
+            self._cluster,
+            self._log,
+            scenario.path,
+            timeout=self._settings.timeout,
+            settle=self._settings.settle,
+            until=until,
+            executor=self._streams,
+            stop=self._stop,
+            progress=lambda number, disagreeing: self._tell(self._name, self._kind, number, disagreeing),
+        )
+        agreed = self._phase(phases, 0, "control", "control", None, first, ())[0]
+        state = first
+        for i, step in enumerate(scenario.steps):
+            fine, state = self._phase(phases, i, "step", step.name, step, state, step.actions)
+            agreed = agreed and fine
+        closing: tuple[Action, ...] = tuple(DeletePolicy(policy=ref) for ref in state.policies)
+        closing += reopening(state, first)
+        fine, state = self._phase(phases, len(scenario.steps), "restore", "restore", None, state, closing)
+        assert state == reopened(state, first), "the restore leads where the judge expects it"  # noqa: S101
+        return agreed and fine
+
+    def _phase(
+        self,
+        phases: Phases,
+        number: int,
+        kind: str,
+        name: str,
+        step: Step | None,
+        state: ClusterState,
+        actions: Sequence[Action],
+    ) -> tuple[bool, ClusterState]:
+        """Carry out the actions and converge; return whether it did, and the state that it led to."""
+        self._name, self._kind = name, kind
+        path = self._scenario.path
+        self._log.write(journal.Phase(scenario=path, step=number, kind=kind, name=name, at=clock()))
+        for action in actions:
+            begin = clock()
+            done = self._cluster.apply(action)
+            pod = done.pod if isinstance(done, AddPod) else None
+            self._log.write(
+                journal.Acted(
+                    scenario=path,
+                    step=number,
+                    action=str(action),
+                    begin=begin,
+                    end=clock(),
+                    addresses={str(f): a for f, a in pod.addresses.items()} if pod else {},
+                    node=pod.node if pod else None,
+                )
+            )
+            state = state.after(done)
+        expected = expectations(self._scenario, step, state, self._settings.only)
+        needed = 1 + self._settings.hold if kind == "step" else 1
+        return phases.converge(number, state, expected, needed), state
+
+
+def _furnished(scenario: Scenario) -> Topology:
+    """Return the topology to open: with a witness if any flow asks what cannot vouch for itself."""
+    state, _ = planned(scenario.topology)
+    if any(needs_witness(f) for f in matrix(scenario, state)):
+        return with_witness(scenario.topology)
+    return scenario.topology

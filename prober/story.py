@@ -1,0 +1,159 @@
+"""A scenario's events put in order: its phases, their rounds, and who every pod was; it judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from prober import journal
+from prober.model import Action, AddPod, ClusterState, LabelNamespace, LabelPod, RemovePod
+from prober.model.plain import read_addresses, read_state
+
+
+@dataclass(slots=True, kw_only=True)
+class Round:
+    """One round: its attempts by flow, and who every pod was at its end (empty where it did not get that far)."""
+
+    number: int
+    attempts: dict[str, journal.Attempt] = field(default_factory=dict)
+    pods: Mapping[str, list[str]] = field(default_factory=dict)
+    ended: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class PhaseStory:
+    """A control, a step or the restore: its actions as done, and its rounds."""
+
+    step: int
+    kind: str
+    name: str
+    at: float
+    acted: list[journal.Acted] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)
+    complete: bool = False  # something came after it
+    until: float = 0.0
+
+    @property
+    def acted_at(self) -> float:
+        """Return when the cluster had accepted the last action; the phase's beginning where there was none."""
+        return max((a.end for a in self.acted), default=self.at)
+
+    def readable(self) -> list[Round]:
+        """Return the rounds that came to their end."""
+        return [r for r in self.rounds if r.ended]
+
+
+@dataclass(slots=True, kw_only=True)
+class Story:
+    """All that happened to one scenario."""
+
+    path: str
+    state: ClusterState | None = None
+    nodes: int = 0
+    phases: list[PhaseStory] = field(default_factory=list)
+    offsets: dict[str, float] = field(default_factory=dict)  # source -> harness clock minus its own
+    arrived: set[str] = field(default_factory=set)
+    skipped: str = ""
+    trouble: list[str] = field(default_factory=list)
+    evidence: str = ""
+    begin: float = 0.0
+    until: float = 0.0
+
+    @property
+    def control(self) -> PhaseStory | None:
+        return next((p for p in self.phases if p.kind == "control"), None)
+
+    @property
+    def restore(self) -> PhaseStory | None:
+        return next((p for p in self.phases if p.kind == "restore"), None)
+
+
+def tell(path: str, events: Iterable[journal.Event]) -> Story:
+    """Return the story of one scenario from a run's events; rounds of an unknown phase are left out."""
+    story = Story(path=path)
+    rounds: dict[int, Round] = {}
+    for event in events:
+        if getattr(event, "scenario", None) != path:
+            continue
+        story.until = max(story.until, getattr(event, "at", story.until))
+        match event:
+            case journal.Skipped(reason=reason):
+                story.skipped = reason
+            case journal.Opened(state=state, nodes=nodes, at=at):
+                story.state, story.nodes, story.begin = read_state(state), nodes, at
+            case journal.Phase(step=step, kind=kind, name=name, at=at):
+                _complete(story, at)
+                story.phases.append(PhaseStory(step=step, kind=kind, name=name, at=at, until=at))
+            case journal.Acted() if story.phases:
+                story.phases[-1].acted.append(event)
+            case journal.RoundStarted(round=number) if story.phases:
+                rounds[number] = Round(number=number)
+                story.phases[-1].rounds.append(rounds[number])
+            case journal.RoundEnded(round=number, pods=pods) if number in rounds:
+                rounds[number].pods, rounds[number].ended = pods, True
+            case journal.Attempt(round=number, flow=flow) if number in rounds:
+                # the first line counts: a second for the same attempt is not evidence, whoever wrote it
+                rounds[number].attempts.setdefault(flow, event)
+            case journal.Clock(source=source, uptime=uptime, at=at):
+                # of several readings the smallest difference had the least delay in it
+                story.offsets[source] = min(at - uptime, story.offsets.get(source, at - uptime))
+            case journal.Arrived(nonces=nonces):
+                story.arrived.update(nonces)
+            case journal.Trouble(text=text):
+                story.trouble.append(text)
+            case journal.Evidence(text=text):
+                story.evidence = text
+            case journal.ScenarioEnded(at=at):
+                _complete(story, at)
+            case _:
+                pass
+    return story
+
+
+def _complete(story: Story, at: float) -> None:
+    if story.phases:
+        story.phases[-1].complete = True
+        story.phases[-1].until = at
+
+
+def advance(state: ClusterState, actions: Iterable[Action], acted: Iterable[journal.Acted]) -> ClusterState:
+    """Return the state after those of `actions` that were carried out, added pods with the addresses that they got."""
+    done = {a.action: a for a in acted}
+    for action in actions:
+        record = done.get(str(action))
+        if record is None:
+            continue
+        if isinstance(action, AddPod):
+            pod = replace(action.pod, addresses=read_addresses(record.addresses), node=record.node)
+            action = AddPod(pod=pod)
+        state = state.after(action)
+    return state
+
+
+def reopened(state: ClusterState, first: ClusterState) -> ClusterState:
+    """Return `state` as the restore leaves it: no policies, first labels; pods that were added are still there."""
+    pods = {ref: replace(p, labels=first.pods[ref].labels) if ref in first.pods else p for ref, p in state.pods.items()}
+    return replace(state, policies={}, namespaces=first.namespaces, pods=pods)
+
+
+def reopening(state: ClusterState, first: ClusterState) -> tuple[Action, ...]:
+    """Return the label changes that lead from `state` to `reopened(state, first)`; policies are deleted beside them."""
+    actions: list[Action] = []
+    for name, ns in state.namespaces.items():
+        if name in first.namespaces and (changes := _back(ns.labels, first.namespaces[name].labels)):
+            actions.append(LabelNamespace(namespace=name, labels=changes))
+    for ref, pod in state.pods.items():
+        if ref in first.pods and (changes := _back(pod.labels, first.pods[ref].labels)):
+            actions.append(LabelPod(pod=ref, labels=changes))
+    return tuple(actions)
+
+
+def _back(now: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str | None]:
+    gone: dict[str, str | None] = {k: None for k in now if k not in then}
+    return gone | {k: v for k, v in then.items() if now.get(k) != v}
+
+
+def reset(state: ClusterState, first: ClusterState) -> tuple[Action, ...]:
+    """Return the actions that bring pods back to `first` for the next scenario on the same topology."""
+    extra: tuple[Action, ...] = tuple(RemovePod(pod=ref) for ref in state.pods if ref not in first.pods)
+    return extra + tuple(AddPod(pod=pod) for ref, pod in first.pods.items() if ref not in state.pods)
