@@ -1,0 +1,19 @@
+"""Scenario files: what they say, every mistake with its line and key, and which cells they ask about."""
+
+from prober.scenario.cells import expected, matrix
+from prober.scenario.load import load, loads
+from prober.scenario.records import SUFFIX, Expectation, Need, Scenario, Step
+from prober.scenario.story import planned_states
+
+__all__ = [
+    "SUFFIX",
+    "Expectation",
+    "Need",
+    "Scenario",
+    "Step",
+    "expected",
+    "load",
+    "loads",
+    "matrix",
+    "planned_states",
+]

@@ -1,0 +1,124 @@
+"""Which flows a scenario asks about in a state, and what its author expects of them."""
+
+from __future__ import annotations
+
+from prober.document import nearest
+from prober.errors import Mistake
+from prober.flows import AnyPod, FlowPattern, service_ports
+from prober.model import (
+    ClusterState,
+    ExternalRef,
+    Family,
+    Flow,
+    HostName,
+    NodeRef,
+    PodRef,
+    Port,
+    ServiceRef,
+)
+from prober.scenario.records import Expectation, Scenario, Step
+
+EVERYTHING = FlowPattern(source=AnyPod(), target=AnyPod())
+
+
+def matrix(scenario: Scenario, state: ClusterState) -> tuple[Flow, ...]:
+    """Return the cells of a state: every pod to every declared port, and what any step's expectations name beside."""
+    families = scenario.families_in(state)
+    cells = dict.fromkeys(EVERYTHING.expand(state, families))
+    for step in scenario.steps:
+        for expectation in step.expect:
+            cells.update(dict.fromkeys(expectation.pattern.expand(state, families)))
+    return tuple(cells)
+
+
+def expected(step: Step, state: ClusterState, families: tuple[Family, ...]) -> dict[Flow, Expectation]:
+    """Return what the author expects in the state after a step: lines with both ends named beat those with `any`."""
+    return _settled(step, state, families)[0]
+
+
+def conflicts(step: Step, state: ClusterState, families: tuple[Family, ...]) -> tuple[Mistake, ...]:
+    """Return the expectations of a step that match no cell or that contradict each other in the state after it."""
+    return _settled(step, state, families)[1]
+
+
+def _settled(
+    step: Step, state: ClusterState, families: tuple[Family, ...]
+) -> tuple[dict[Flow, Expectation], tuple[Mistake, ...]]:
+    ranks: tuple[dict[Flow, Expectation], ...] = ({}, {})
+    mistakes: list[Mistake] = []
+    for expectation in step.expect:
+        flows = expectation.pattern.expand(state, families)
+        if not flows:
+            mistakes.append(_mistake(expectation, *_missing(expectation.pattern, state)))
+        rank = ranks[expectation.named]
+        for flow in flows:
+            other = rank.setdefault(flow, expectation)
+            if other.ruling != expectation.ruling:
+                what = f"`{flow}` is {expectation.ruling} here and {other.ruling} by line {other.line}"
+                remedy = "only a line with both ends named beats one with `any`"
+                mistakes.append(_mistake(expectation, what, remedy))
+                break
+    return ranks[False] | ranks[True], tuple(mistakes)
+
+
+def _mistake(expectation: Expectation, what: str, remedy: str) -> Mistake:
+    return Mistake(file=expectation.file, line=expectation.line, key=expectation.key, what=what, remedy=remedy)
+
+
+def _missing(pattern: FlowPattern, state: ClusterState) -> tuple[str, str]:
+    """Say why a pattern matches no cell, and what would."""
+    return (
+        _missing_end(pattern.source, state)
+        or _missing_end(pattern.target, state)
+        or _missing_port(pattern, state)
+        or (f"`{pattern}` matches no cell", "`any` is never a pod to itself, and only declared ports are probed")
+    )
+
+
+def _missing_end(end: object, state: ClusterState) -> tuple[str, str] | None:
+    pods = [str(p.ref) for p in state.probe_pods()]
+    match end:
+        case PodRef() as ref if str(ref) not in pods:
+            return f"there is no pod {ref} then", nearest(str(ref), pods, "the pods are")
+        case AnyPod(namespace=name) if name and name not in state.namespaces:
+            return f"there is no namespace {name}", nearest(name, state.namespaces, "the namespaces are")
+        case AnyPod() as any_pod if not any(any_pod.takes(p) for p in state.probe_pods()):
+            return f"`{any_pod}` is no pod then", f"the pods are: {', '.join(pods) or 'none'}"
+        case ExternalRef() as ref if ref not in state.externals:
+            return f"there is no external host {ref.name}", "declare it under `external`"
+        case ServiceRef() as ref if ref in (state.resolver, state.api_server):
+            return f"{ref} is the cluster's own", "write dns/NAME or apiserver"
+        case ServiceRef() as ref if ref not in state.services:
+            return f"there is no Service {ref}", nearest(str(ref), map(str, state.services), "the Services are")
+        case ServiceRef() as ref if state.services[ref].headless:
+            return f"{ref} is headless and has no address", f"write name/{ref.name}.{ref.namespace}"
+        case _:
+            return None
+
+
+def _missing_port(pattern: FlowPattern, state: ClusterState) -> tuple[str, str] | None:
+    ports: tuple[Port, ...] = ()
+    match pattern.target:
+        case PodRef() as ref:
+            ports = state.pods[ref].ports
+        case ServiceRef() as ref:
+            ports = service_ports(state, ref)
+        case ExternalRef() as ref:
+            ports = state.externals[ref].ports
+        case NodeRef() as ref:
+            ports = state.nodes[ref].ports if ref in state.nodes else ()
+        case HostName(name=name):
+            source = pattern.source if isinstance(pattern.source, PodRef) else PodRef(_namespace(pattern, state), "")
+            service = state.service_named(name, source)
+            if service is None:
+                return f"{name} names no Service of the scenario", "write SERVICE or SERVICE.NAMESPACE"
+            ports = service_ports(state, service, by_name=True)
+        case _:
+            return None
+    declared = ", ".join(f"{p}{f' ({p.name})' if p.name else ''}" for p in ports)
+    return f"{pattern.target} declares no such port", f"it declares {declared or 'none'}"
+
+
+def _namespace(pattern: FlowPattern, state: ClusterState) -> str:
+    named = pattern.source.namespace if isinstance(pattern.source, AnyPod) else ""
+    return named or next((p.namespace for p in state.probe_pods()), "")

@@ -1,0 +1,74 @@
+"""What a scenario is once it has been read: a topology, its steps and what they expect; no file and no YAML."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
+
+from prober.flows import FlowPattern
+from prober.model import Action, ClusterState, Family, Topology
+
+SUFFIX = ".scenario.yaml"
+Said = Literal["allowed", "denied"]
+
+
+class Need(StrEnum):
+    """What a cluster must have for a scenario to run there; else it is skipped, and the report says why."""
+
+    TWO_NODES = "two-nodes"
+    IPV6 = "ipv6"
+    SCTP = "sctp"
+    EXTERNAL = "external"
+    HOST_NETWORK = "host-network"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """One line of an `expect`: what the author says of some flows, and where."""
+
+    pattern: FlowPattern
+    ruling: Said
+    file: str
+    line: int
+    key: str
+
+    @property
+    def named(self) -> bool:
+        """Say whether both ends are named: such a line beats those with `any`."""
+        return self.pattern.named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Actions, in the order in which they are carried out, and what is expected after them."""
+
+    name: str
+    actions: tuple[Action, ...] = ()
+    expect: tuple[Expectation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenario:
+    """A topology and its steps, with the texts of every file that it was read from."""
+
+    name: str
+    path: str
+    summary: str
+    tags: tuple[str, ...] = ()
+    requires: tuple[Need, ...] = ()  # what the author wrote, and what the scenario plainly uses
+    families: tuple[Family, ...] = ()  # none: the cluster's primary one
+    topology: Topology
+    steps: tuple[Step, ...]
+    texts: Mapping[str, str] = field(repr=False)  # by path: enough to read it again without the disk
+
+    def resolved(self, state: ClusterState) -> Scenario:
+        """Return the scenario with the addresses of `state` in its manifests, where a real cluster gave others."""
+        from prober.scenario.load import loads  # the reader imports the records
+
+        return loads(self.texts, self.path, state)
+
+    def families_in(self, state: ClusterState) -> tuple[Family, ...]:
+        """Return the families in which patterns without one are meant."""
+        return self.families or state.families[:1]

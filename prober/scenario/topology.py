@@ -1,0 +1,212 @@
+"""The part of a scenario file that says what exists: namespaces, pods, services, external hosts, nodes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from prober.document import Gather, Value, each, flag, many, nearest, text
+from prober.flows import ANY, RESERVED_NAMESPACES
+from prober.model import (
+    NAME_LABEL,
+    External,
+    Labels,
+    Namespace,
+    Node,
+    Pod,
+    Port,
+    Protocol,
+    Service,
+    ServicePort,
+    Topology,
+)
+from prober.syntax import DNS_LABEL, PORT_NAME, check_key, labels, port_number, port_number_or_name, protocol, spelled
+from prober.yamltext import shortened
+
+KEYS = ("namespaces", "pods", "services", "external", "nodes")
+NODES = 2  # every scenario has two: enough to tell "on the same node" from "on another"
+_CLUSTERS_OWN = ("default", "kube-system", "kube-public", "kube-node-lease")
+_SHORT_PORT = re.compile(r"([0-9]{1,5})/(tcp|udp|sctp)")
+
+Known = Mapping[str, Namespace] | None  # the scenario's namespaces; None: they could not be read
+
+
+def read_topology(fields: Mapping[str, Value], take: Gather) -> tuple[Topology, Known]:
+    """Read the topology's keys among a file's; its mistakes go to `take`."""
+    empty: tuple[Namespace, ...] | None = None
+    namespaces = take(each(_namespace), fields.get("namespaces"), empty if "namespaces" in fields else ())
+    known = None if namespaces is None else {n.name: n for n in namespaces}
+    nodes = dict(take(each(_node), fields.get("nodes"), ()))
+    topology = Topology(
+        namespaces=namespaces or (),
+        pods=take(each(lambda key, v: read_pod(key, v, known)), fields.get("pods"), ()),
+        services=take(each(lambda key, v: _service(key, v, known)), fields.get("services"), ()),
+        externals=take(each(_external), fields.get("external"), ()),
+        nodes=tuple(Node(number=n, ports=nodes.get(n, ())) for n in range(1, NODES + 1)),
+    )
+    return topology, known
+
+
+def read_pod(key: str, value: Value, known: Known) -> Pod:
+    """Read one pod, `ns/name` and what it is."""
+    take = Gather()
+    namespace, name = _full_name(key, value, known)
+    fields = take.fields(value, ("labels", "ports", "node", "hostNetwork"))
+    pod = Pod(
+        namespace=namespace,
+        name=name,
+        labels=take(labels, fields.get("labels"), {}),
+        ports=take(_ports, fields.get("ports"), ()),
+        node=take(lambda v: node_number(v.raw.content, v), fields.get("node"), None),
+        host_network=take(flag, fields.get("hostNetwork"), False),
+    )
+    take.done()
+    return pod
+
+
+def read_pod_name(value: Value) -> tuple[str, str]:
+    """Read `ns/name`."""
+    return _full_name(text(value), value, None)
+
+
+def known_namespace(name: str, at: Value, known: Known) -> str:
+    """Return the name of a namespace, which the scenario must declare."""
+    if known is not None and name not in known:
+        remedy = nearest(name, known, "the scenario declares") if known else "declare it under `namespaces`"
+        raise at.wrong(f"there is no namespace `{shortened(name)}`", remedy)
+    return name
+
+
+def namespace_labels(value: Value) -> Labels:
+    """Read a namespace's labels, among which its name is not for the author to set (semantics 21)."""
+    return labels(_without_name(value))
+
+
+def node_number(content: object, at: Value) -> int:
+    """Return a node's number."""
+    if content not in range(1, NODES + 1) or not isinstance(content, int):
+        raise at.wrong(f"there is no node {shortened(str(content))}", f"a scenario has the nodes 1 to {NODES}")
+    return content
+
+
+def _without_name(value: Value) -> Value:
+    if NAME_LABEL in value.entries():
+        at = value.entries()[NAME_LABEL]
+        raise at.wrong("every namespace has this label, set by the API server", "remove it")
+    return value
+
+
+def _full_name(key: str, at: Value, known: Known) -> tuple[str, str]:
+    namespace, slash, name = key.partition("/")
+    if not slash:
+        raise at.wrong(f"`{shortened(key)}` has no namespace", f"write NAMESPACE/{shortened(key)}")
+    known_namespace(check_key(DNS_LABEL, namespace, at), at, known)
+    if check_key(DNS_LABEL, name, at) == ANY:
+        raise at.wrong("`any` means every pod", "choose another name")
+    return namespace, name
+
+
+def _namespace(key: str, value: Value) -> Namespace:
+    check_key(DNS_LABEL, key, value)
+    if key in RESERVED_NAMESPACES:
+        raise value.wrong(f"`{key}/` begins other ends of flows", "choose another name")
+    if key in _CLUSTERS_OWN:
+        raise value.wrong(f"`{key}` belongs to the cluster", "choose another name; selectors may still name it")
+    if value.is_null:
+        return Namespace(name=key)
+    take = Gather()
+    found = take(namespace_labels, take.fields(value, ("labels",)).get("labels"), {})
+    take.done()
+    return Namespace(name=key, labels=found)
+
+
+def _service(key: str, value: Value, known: Known) -> Service:
+    take = Gather()
+    namespace, name = _full_name(key, value, known)
+    fields = take.fields(value, ("selector", "ports", "headless"), ("selector", "ports"))
+    selector = take(labels, fields.get("selector"), {})
+    ports = take(many(_service_port), fields.get("ports"), ())
+    headless = take(flag, fields.get("headless"), False)
+    take.done()
+    if not selector:
+        raise fields["selector"].wrong("a Service that selects nothing", "name labels of its pods")
+    at = fields["ports"]
+    _distinct([Port(number=p.port, protocol=p.protocol, name=p.name) for p in ports], at)
+    if headless and (moved := next((p for p in ports if p.target != p.port), None)):
+        raise at.wrong(f"a headless Service translates no port, {moved.port} stays {moved.port}", "remove `targetPort`")
+    if len(ports) > 1:  # the API wants names then
+        ports = tuple(replace(p, name=p.name or f"{p.port}-{p.protocol.lower()}") for p in ports)
+    return Service(namespace=namespace, name=name, selector=selector, ports=ports, headless=headless)
+
+
+def _external(key: str, value: Value) -> External:
+    check_key(DNS_LABEL, key, value)
+    take = Gather()
+    fields = take.fields(value, ("ports",), ("ports",))
+    ports = take(_ports, fields.get("ports"), ())
+    take.done()
+    return External(name=key, ports=ports)
+
+
+def _node(key: str, value: Value) -> tuple[int, tuple[Port, ...]]:
+    number = node_number(int(key) if key.isdecimal() and len(key) < 9 else key, value)
+    take = Gather()
+    ports = take(_ports, take.fields(value, ("ports",), ("ports",)).get("ports"), ())
+    take.done()
+    return number, ports
+
+
+def _ports(value: Value) -> tuple[Port, ...]:
+    ports = many(_port)(value)
+    _distinct(ports, value)
+    return ports
+
+
+def _distinct(ports: tuple[Port, ...] | list[Port], at: Value) -> None:
+    if not ports:
+        raise at.wrong("there is no port in the list", "name at least one port")
+    numbers = [(p.number, p.protocol) for p in ports]
+    names = [p.name for p in ports if p.name]
+    if twice := next((p for p, n in zip(ports, numbers, strict=True) if numbers.count(n) > 1), None):
+        raise at.wrong(f"port {twice} stands here twice", "keep one of them")
+    if repeated := next((n for n in names if names.count(n) > 1), None):
+        raise at.wrong(f"two ports have the name `{repeated}`", "name each port differently")
+
+
+def _port(value: Value) -> Port:
+    if value.is_mapping:
+        take = Gather()
+        fields = take.fields(value, ("port", "name", "protocol"), ("port",))
+        number = take(port_number, fields.get("port"), 1)
+        name = take(spelled(PORT_NAME), fields.get("name"), "")
+        proto = take(protocol, fields.get("protocol"), Protocol.TCP)
+        take.done()
+        return Port(number=number, protocol=proto, name=name)
+    number, proto = _short_port(value)
+    return Port(number=number, protocol=proto)
+
+
+def _service_port(value: Value) -> ServicePort:
+    if value.is_mapping:
+        take = Gather()
+        fields = take.fields(value, ("port", "targetPort", "protocol", "name"), ("port",))
+        number = take(port_number, fields.get("port"), 1)
+        target = take(port_number_or_name, fields.get("targetPort"), number)
+        name = take(spelled(DNS_LABEL), fields.get("name"), "")
+        proto = take(protocol, fields.get("protocol"), Protocol.TCP)
+        take.done()
+        return ServicePort(port=number, target=target, protocol=proto, name=name)
+    number, proto = _short_port(value)
+    return ServicePort(port=number, target=number, protocol=proto)
+
+
+def _short_port(value: Value) -> tuple[int, Protocol]:
+    if not value.is_text:
+        return port_number(value), Protocol.TCP
+    found = _SHORT_PORT.fullmatch(text(value))
+    if found is None or not 1 <= int(found[1]) <= 65535:
+        raise value.wrong(
+            f"`{shortened(text(value))}` is no port", "write 8080, 53/udp or {port: 8080, name: http, protocol: TCP}"
+        )
+    return int(found[1]), Protocol(found[2].upper())
