@@ -118,9 +118,9 @@ class RunResult:
         bad = ", ".join(
             f"{counts[s]} {s}" for s in (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN) if counts[s]
         )
+        denials, allows = self.proved(Verdict.DENIED), self.proved(Verdict.ALLOWED)
         return (
-            f"{bad + '; ' if bad else ''}"
-            f"proved {_count(self.proved(Verdict.DENIED), 'denial')} and {_count(self.proved(Verdict.ALLOWED), 'allow')}"
+            f"{bad + '; ' if bad else ''}proved {_count(denials, 'denial')} and {_count(allows, 'allow')}"
             f" on {_count(self.nodes, 'node')}; skipped {skipped}; left open {counts[Status.OBSERVED]}"
         )
 
