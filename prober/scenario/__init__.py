@@ -1,6 +1,7 @@
 """Scenario files: what they say, every mistake with its line and key, and which cells they ask about."""
 
 from prober.scenario.cells import expected, matrix
+from prober.scenario.intent import check, contradictions
 from prober.scenario.load import load, loads
 from prober.scenario.records import SUFFIX, Expectation, Need, Scenario, Step
 from prober.scenario.story import planned_states
@@ -11,6 +12,8 @@ __all__ = [
     "Need",
     "Scenario",
     "Step",
+    "check",
+    "contradictions",
     "expected",
     "load",
     "loads",

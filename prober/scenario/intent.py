@@ -1,0 +1,56 @@
+"""The author against the oracle, settled before any packet: an expectation that the specification contradicts."""
+
+from __future__ import annotations
+
+from prober.errors import Mistake
+from prober.model import ClusterState, Family, Flow, PodRef, Protocol
+from prober.oracle import Matrix, Ruling, explain, judge, matrix
+from prober.scenario.cells import expected
+from prober.scenario.records import Expectation, Scenario, Step
+from prober.scenario.story import planned_states
+
+
+def check(scenario: Scenario) -> tuple[Mistake, ...]:
+    """Return every expectation that the oracle contradicts, each with the rule that does."""
+    return tuple(
+        mistake
+        for step, state in planned_states(scenario)
+        for mistake in contradictions(step, state, scenario.families_in(state))
+    )
+
+
+def contradictions(step: Step, state: ClusterState, families: tuple[Family, ...]) -> tuple[Mistake, ...]:
+    """Return the expectations of one step that the oracle contradicts in a state: planned, or a real cluster's.
+
+    What the specification leaves open contradicts nobody.
+    """
+    against: dict[Expectation, list[Flow]] = {}
+    pairs: dict[tuple[int, Protocol, Family], Matrix] = {}
+    for flow, expectation in expected(step, state, families).items():
+        if _ruling(flow, state, pairs) not in (expectation.ruling, Ruling.INDETERMINATE):
+            against.setdefault(expectation, []).append(flow)
+    return tuple(_mistake(expectation, flows, state) for expectation, flows in against.items())
+
+
+def _ruling(flow: Flow, state: ClusterState, pairs: dict[tuple[int, Protocol, Family], Matrix]) -> Ruling:
+    """Judge a flow; between pods all flows of a port at once, for `any` may mean a million of them."""
+    match flow:
+        case Flow(source=PodRef() as source, target=PodRef() as target):
+            asked = (flow.port, flow.protocol, flow.family)
+            if asked not in pairs:
+                pairs[asked] = matrix(state, *asked)
+            return pairs[asked].ruling(source, target)
+        case _:
+            return judge(state, flow).ruling
+
+
+def _mistake(expectation: Expectation, flows: list[Flow], state: ClusterState) -> Mistake:
+    more = f" (and {len(flows) - 1} more flows of this line)" if len(flows) > 1 else ""
+    reason = "; ".join(line.strip() for line in explain(judge(state, flows[0]), state).splitlines())
+    return Mistake(
+        file=expectation.file,
+        line=expectation.line,
+        key=expectation.key,
+        what=f"expected {expectation.ruling}, but {reason}{more}",
+        remedy="correct the expectation or the policies",
+    )
