@@ -159,7 +159,8 @@ def _numbered(ports: tuple[PolicyPort, ...]) -> Iterator[str]:
             continue
         numbers = ranges.ports(ranges.merged((p.port, p.end or p.port) for p in mine if isinstance(p.port, int)))
         for start in range(0, len(numbers), _PORTS_AT_ONCE):
-            yield f"{protocol.lower()} dport {{ {', '.join(numbers[start : start + _PORTS_AT_ONCE])} }}"
+            some = numbers[start : start + _PORTS_AT_ONCE]
+            yield f"{protocol.lower()} dport " + (some[0] if len(some) == 1 else f"{{ {', '.join(some)} }}")
 
 
 class _Sets:
