@@ -33,7 +33,7 @@ def expectations(
 
     `only` leaves the cells that it means.
     """
-    written = expected(scenario, step, state) if step else {}
+    written = expected(step, state, scenario.families_in(state)) if step else {}
     wanted = matrix(scenario, state)
     if only is not None:
         meant = frozenset(only.expand(state, tuple(state.families)))

@@ -1,4 +1,4 @@
-"""Rounds sent until every cell agrees and holds, or until there is no more time: proof rule 6, denials and allows alike."""
+"""Rounds sent until every cell agrees and holds, or until there is no more time (proof rule 6)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SOONEST = 0.25  # seconds from a round that disagrees to the next: how finely th
 GLANCE = 0.5  # seconds between looks at the stop signal while nothing arrives
 
 
-class Stopped(ProberError):
+class StoppedError(ProberError):
     """The user interrupted the run."""
 
 
-class OutOfTime(ProberError):
+class OutOfTimeError(ProberError):
     """The scenario used up its budget."""
 
 
@@ -75,7 +75,7 @@ class Phases:
             under_way = any(not r.done for r in rounds)
             if len(good) >= needed and not under_way:
                 return True
-            due = self._due(rounds, good)
+            due = self._due(rounds, good, Verdict.DENIED in wanted.values())
             late = not good and bool(rounds) and due > deadline
             if late and not under_way:
                 return False
@@ -88,14 +88,14 @@ class Phases:
             else:
                 self._wake.wait(GLANCE)
 
-    def _due(self, rounds: list[RoundInFlight], good: list[RoundInFlight]) -> float:
-        """Return when the next round may start: a hold round a timeout after the last, so that flapping shows; while
-        cells disagree as soon as the last round's connections took, so that a busy machine is not made busier.
+    def _due(self, rounds: list[RoundInFlight], good: list[RoundInFlight], denials: bool) -> float:
+        """Return when the next round may start: where denials are held a timeout after the last, so that flapping
+        shows; else about as soon as the last round's connections took, so that a busy machine is not made busier.
         """
         if not rounds:
             return clock()
         last = rounds[-1]
-        if good:
+        if good and denials:
             return last.at + self._timeout
         return last.at + min(self._timeout, max(SOONEST, 2 * (last.last_connected - last.at)))
 
@@ -103,9 +103,9 @@ class Phases:
         if self._observer.trouble:
             raise self._observer.trouble
         if self._stop.is_set():
-            raise Stopped("interrupted")
+            raise StoppedError("interrupted")
         if clock() > self._until:
-            raise OutOfTime("its time is used up (--budget); what was seen so far is judged")
+            raise OutOfTimeError("its time is used up (--budget); what was seen so far is judged")
         if rounds:
             self._progress(rounds[-1].number, len(_disagreeing(rounds[-1], wanted, state)))
 

@@ -281,6 +281,6 @@ def _because(wanted: Expected) -> str:
             return f"denied by {', '.join(by) or wanted.by}"
         case Verdict.ALLOWED:
             by = dict.fromkeys(str(r) for s in judgement.sides for r in s.allowing)
-            return f"allowed by {', '.join(by)}" if by else "no policy isolates it"
+            return f"allowed by {' and '.join(by)}" if by else "no policy isolates it"
         case _:
             return f"open: {'; '.join(str(d) for d in judgement.doubts)}"
