@@ -72,7 +72,7 @@ def _misses(
 ) -> tuple[Miss, ...]:
     found = []
     if not policy.pods.matches(subject.labels):
-        found.append(_missed("podSelector of the policy itself", policy.pods, str(subject.ref), subject.labels))
+        found.append(_missed("the policy's own podSelector", policy.pods, str(subject.ref), subject.labels))
     end = leg.source if direction is Direction.INGRESS else leg.target
     if rule.peers and all(peer_fits(state, policy.namespace, p, end, leg.family) is False for p in rule.peers):
         found.append(min(_peer_miss(state, policy.namespace, p, leg, direction) for p in rule.peers))
@@ -83,7 +83,7 @@ def _misses(
 
 def _missed(what: str, selector: LabelSelector, name: str, labels: Labels) -> Miss:
     lacking = unmatched(selector, labels)
-    return Miss(len(lacking), f"its {what} {selector} misses {name} ({', '.join(lacking)})")
+    return Miss(len(lacking), f"{what} {selector} misses {name} ({', '.join(lacking)})")
 
 
 def _peer_miss(state: ClusterState, home: str, peer: PodPeer | IPBlock, leg: Leg, direction: Direction) -> Miss:
@@ -101,9 +101,9 @@ def _peer_miss(state: ClusterState, home: str, peer: PodPeer | IPBlock, leg: Leg
     if peer.namespaces is not None:
         labels = state.namespaces[pod.namespace].labels
         if not peer.namespaces.matches(labels):
-            parts.append(_missed("namespaceSelector", peer.namespaces, f"namespace {pod.namespace}", labels))
+            parts.append(_missed("its namespaceSelector", peer.namespaces, f"namespace {pod.namespace}", labels))
     if peer.pods is not None and not peer.pods.matches(pod.labels):
-        parts.append(_missed("podSelector", peer.pods, end.name, pod.labels))
+        parts.append(_missed("its podSelector", peer.pods, end.name, pod.labels))
     return Miss(sum(m.cost for m in parts), ", and ".join(m.text for m in parts))
 
 
@@ -137,7 +137,8 @@ def _ports_miss(ports: tuple[PolicyPort, ...], leg: Leg, asked: int) -> Miss:
     listed = ", ".join(map(str, ports))
     if leg.via and any(spans(p, asked) for p in beside):
         return Miss(
-            1, f"it allows {asked}/{leg.protocol}, the port of {leg.via}; policies see its target port {wanted}"
+            1,
+            f"it allows {asked}/{leg.protocol}, the port of {leg.via}; policies see its target port {wanted} (semantics 33)",
         )
     near = beside or any(spans(p, leg.port) for p in ports)
     return Miss(1 if near else 2, f"it allows {listed}, not {wanted}")

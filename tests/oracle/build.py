@@ -9,6 +9,7 @@ from prober.model import (
     ApiServerRef,
     ClusterState,
     Direction,
+    External,
     ExternalRef,
     Family,
     Flow,
@@ -18,6 +19,7 @@ from prober.model import (
     Lookup,
     Namespace,
     NetworkPolicy,
+    Node,
     NodeRef,
     Operator,
     Peer,
@@ -141,7 +143,12 @@ def service(name: str, selects: str, *ports: ServicePort, at: str = "", headless
     """Make a Service with a selector."""
     namespace, short = name.split("/")
     return Service(
-        namespace=namespace, name=short, selector=labels(selects), ports=ports, addresses=addresses(at), headless=headless
+        namespace=namespace,
+        name=short,
+        selector=labels(selects),
+        ports=ports,
+        addresses=addresses(at),
+        headless=headless,
     )
 
 
@@ -150,7 +157,12 @@ def target_port(number: int, target: int | str, protocol: Protocol = TCP) -> Ser
     return ServicePort(port=number, target=target, protocol=protocol)
 
 
-def state(*things: Pod | NetworkPolicy | Service, namespaces: dict[str, str] | None = None) -> ClusterState:
+def state(
+    *things: Pod | NetworkPolicy | Service | External | Node,
+    namespaces: dict[str, str] | None = None,
+    resolver: ServiceRef | None = None,
+    api_server: ServiceRef | None = None,
+) -> ClusterState:
     """Make a state; the namespaces of its pods exist, with the labels that `namespaces` gives them."""
     pods = {t.ref: t for t in things if isinstance(t, Pod)}
     tags = {p.namespace: "" for p in pods} | (namespaces or {})
@@ -158,7 +170,11 @@ def state(*things: Pod | NetworkPolicy | Service, namespaces: dict[str, str] | N
         namespaces={n: Namespace(name=n, labels=labels(text)) for n, text in tags.items()},
         pods=pods,
         services={t.ref: t for t in things if isinstance(t, Service)},
+        externals={t.ref: t for t in things if isinstance(t, External)},
+        nodes={t.ref: t for t in things if isinstance(t, Node)},
         policies={t.ref: t for t in things if isinstance(t, NetworkPolicy)},
+        resolver=resolver,
+        api_server=api_server,
     )
 
 
