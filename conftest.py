@@ -1,0 +1,18 @@
+"""What all tests share: the lab's tests fail with the remedy where the lab cannot run, they are never skipped in silence."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _lab_can_run(request: pytest.FixtureRequest) -> None:
+    """Stop at once, with the reason and the remedy, where tests of the lab are asked for and it cannot run."""
+    if any(item.get_closest_marker("lab") for item in request.session.items):
+        from prober.cluster.lab.preflight import require
+        from prober.errors import LabUnavailableError
+
+        try:
+            require()
+        except LabUnavailableError as error:
+            pytest.exit(f"the lab cannot run here: {error}", returncode=3)
