@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import zip_longest
@@ -128,7 +128,7 @@ def _fitting(cells: Sequence[CellResult], width: int) -> _Layout:
     differing = [c for c in cells if c.status in _DIFFERS]
     busy_rows = frozenset(_row(c.flow).group for c in differing)
     busy_columns = frozenset(_column(c.flow).group for c in differing)
-    row_groups, column_groups = frozenset(r.group for r in rows), frozenset(c.group for c in columns)
+    row_groups, column_groups = _several(rows), _several(columns)
     few_rows: frozenset[str] = frozenset()
     for few_rows in (frozenset(), row_groups - busy_rows, row_groups):
         if len({_Layout(rows=few_rows).row(c.flow) for c in cells}) <= _MOST_ROWS:
@@ -138,6 +138,12 @@ def _fitting(cells: Sequence[CellResult], width: int) -> _Layout:
         if all(_Grid.of(cells, layout, view).width <= width for view in View):
             break
     return layout
+
+
+def _several(places: Iterable[_Place]) -> frozenset[str]:
+    """Return the groups that have several members: one alone would not become shorter."""
+    sizes = Counter(p.group for p in places)
+    return frozenset(group for group, size in sizes.items() if size > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +197,10 @@ def _drawn(grid: _Grid, width: int) -> list[str]:
 def _columns(cells: Sequence[CellResult], layout: _Layout) -> tuple[_Place, ...]:
     """Return the columns: those of sources in the order of the rows, so that the diagonal is the empty one."""
     order = {label: i for i, label in enumerate(dict.fromkeys(_row(c.flow).label for c in cells))}
-    groups = {group: i for i, group in enumerate(dict.fromkeys(_row(c.flow).group for c in cells))}
     found = dict.fromkeys(_column(c.flow) for c in cells)
-    last = len(order)
-    ranked = sorted(found, key=lambda c: (groups.get(c.group, last), c.group, order.get(c.label, last)))
+    every = (p.group for p in (*(_row(c.flow) for c in cells), *found))
+    groups = {group: i for i, group in enumerate(dict.fromkeys(every))}
+    ranked = sorted(found, key=lambda c: (groups[c.group], order.get(c.label, len(order))))
     return tuple(dict.fromkeys(_Place(c.group, _ANY) if c.group in layout.columns else c for c in ranked))
 
 
@@ -236,5 +242,3 @@ def _beside(blocks: Sequence[Sequence[str]], width: int) -> list[str]:
     gap = " " * _GAP
     rows: Iterator[tuple[str, ...]] = zip_longest(*blocks, fillvalue="")
     return [gap.join(line.ljust(w) for line, w in zip(row, widths, strict=True)).rstrip() for row in rows]
-
-

@@ -1,0 +1,207 @@
+"""A run as text for a person: the proof first, then what failed and why, with what reproduces it."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from prober.durations import show_duration
+from prober.outcomes import SEVERITY, Status, Verdict
+from prober.report.tables import LEGEND, tables
+from prober.result import CellResult, RunResult, ScenarioResult, StepResult
+from prober.terminal import coloured, one_line, printable
+
+FAILURES = (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN)
+_COLOURS = {Status.LEAK: "red", Status.BREAK: "red", Status.FLAKY: "yellow", Status.UNKNOWN: "yellow"}
+_FULLY = 10  # failing cells of one status in one step that are told in full; of the rest only their first line
+_OPEN_SHOWN = 5
+_EVIDENCE_LINES = 30
+
+Paint = Callable[[str, str], str]
+
+
+def render(result: RunResult, *, colour: bool = False, width: int = 100, verbose: bool = False) -> str:
+    """Return the report; `verbose` adds the tables of steps that passed, all open cells and all of the evidence."""
+    paint: Paint = coloured if colour else _plain
+    page = _Page(result, paint, width, verbose)
+    return "\n".join(line.rstrip() for line in page.lines()) + "\n"
+
+
+def head(result: RunResult) -> str:
+    """Return the two lines that every report begins with."""
+    return f"{one_line(result.banner)}\n{result.proof}\n"
+
+
+def explain_command(path: str, cell: CellResult, number: int) -> str:
+    """Return the command that explains what a cell of step `number` is expected to be."""
+    step = f" --step {number}" if number else ""
+    return f"prober explain {shlex.quote(path)} {shlex.quote(str(cell.flow))}{step}"
+
+
+def again_command(path: str, cell: CellResult) -> str:
+    """Return the command that probes this cell alone, in the lab."""
+    return f"prober run {shlex.quote(path)} --only {shlex.quote(str(cell.flow))}"
+
+
+def cell_line(cell: CellResult) -> str:
+    """Return what a failing cell's first line says in every report."""
+    return f"{cell.status} {cell.flow}: {cell.reason}"
+
+
+def numbered(steps: Sequence[StepResult]) -> Iterator[tuple[int, StepResult]]:
+    """Yield the steps with the numbers that a scenario's author gives them: from 1, controls have 0."""
+    number = 0
+    for step in steps:
+        number += step.kind == "step"
+        yield (number if step.kind == "step" else 0), step
+
+
+def _plain(text: str, _: str) -> str:
+    return text
+
+
+def _indented(text: str, by: int) -> Iterator[str]:
+    return (" " * by + line for line in printable(text).splitlines())
+
+
+class _Page:
+    """One report on its way; holds what every part of it asks for."""
+
+    def __init__(self, result: RunResult, paint: Paint, width: int, verbose: bool) -> None:
+        self._result = result
+        self._paint = paint
+        self._width = width
+        self._verbose = verbose
+
+    def lines(self) -> Iterator[str]:
+        banner, proof = head(self._result).splitlines()
+        yield self._paint(banner, "bold")
+        yield self._paint(proof, "bold")
+        if self._result.trouble:
+            yield one_line(f"trouble: {self._result.trouble}")
+        if self._result.interrupted:
+            yield self._paint("interrupted: these are the results so far", "yellow")
+        for scenario in self._result.scenarios:
+            yield ""
+            yield from self._scenario(scenario)
+        yield ""
+        yield from self._summary()
+
+    def _status(self, status: Status) -> str:
+        return self._paint(status, _COLOURS.get(status, "green" if status is Status.PASS else "faint"))
+
+    def _scenario(self, scenario: ScenarioResult) -> Iterator[str]:
+        yield f"{self._status(scenario.status)} {_scenario_line(scenario)}"
+        if scenario.trouble:
+            yield from _indented(f"trouble: {scenario.trouble}", 2)
+        shown = False
+        for number, step in numbered(scenario.steps):
+            failing = [c for c in step.cells if c.status in FAILURES]
+            if failing or self._verbose:
+                shown = True
+                yield from self._step(scenario, number, step, failing)
+            if step.kind == "step" and not step.witnessed:
+                yield f"  note: step '{one_line(step.name)}' changes no verdict: it proves nothing"
+            yield from self._left_open(step)
+        if shown:
+            yield f"  {self._paint(LEGEND, 'faint')}"
+        if scenario.evidence and (self._verbose or scenario.status in FAILURES):
+            yield from self._evidence(scenario.evidence)
+
+    def _step(
+        self, scenario: ScenarioResult, number: int, step: StepResult, failing: Sequence[CellResult]
+    ) -> Iterator[str]:
+        name = f"step {number} '{one_line(step.name)}'" if number else one_line(step.kind)
+        yield f"  {name}: {_counts(step.cells)} in {_many(step.rounds, 'round')}, {show_duration(step.seconds)}"
+        if step.actions:
+            yield from _indented(f"after: {', '.join(step.actions)}", 4)
+        yield ""
+        for line in tables(step.cells, self._width - 4):
+            yield "    " + line.replace("!", self._paint("!", "red"))
+        yield ""
+        for status in SEVERITY:
+            theirs = [c for c in failing if c.status is status]
+            for i, cell in enumerate(theirs):
+                yield from self._cell(scenario, number, cell, fully=self._verbose or i < _FULLY)
+        if failing:
+            yield ""
+
+    def _cell(self, scenario: ScenarioResult, number: int, cell: CellResult, *, fully: bool) -> Iterator[str]:
+        explain = explain_command(scenario.path, cell, number)
+        line = one_line(cell_line(cell)).removeprefix(cell.status)
+        yield f"    {self._status(cell.status)}{line}; next: {printable(explain)}"
+        if not fully:
+            return
+        by = "" if cell.by == "oracle" else f" by {one_line(cell.by)}"
+        seen = f" ({cell.outcome})" if cell.outcome else ""
+        yield (
+            f"      expected {cell.expected}{by}, observed {cell.observed}{seen} in {_many(cell.attempts, 'attempt')}"
+        )
+        yield from _indented(cell.judgement, 6)
+        if cell.command:
+            yield from _indented(f"ran in {cell.flow.source}: {cell.command}", 6)
+        if self._result.cluster.startswith("lab"):
+            yield from _indented(f"again: {again_command(scenario.path, cell)}", 6)
+
+    def _left_open(self, step: StepResult) -> Iterator[str]:
+        cells = [c for c in step.cells if c.status is Status.OBSERVED]
+        shown = len(cells) if self._verbose else _OPEN_SHOWN
+        for cell in cells[:shown]:
+            yield from _indented(f"left open: {cell.flow}: {cell.reason}", 2)
+        if len(cells) > shown:
+            yield f"  left open: {len(cells) - shown} more cells (--verbose lists them)"
+
+    def _evidence(self, evidence: str) -> Iterator[str]:
+        lines = printable(evidence).splitlines()
+        shown = len(lines) if self._verbose else _EVIDENCE_LINES
+        yield "  evidence:"
+        yield from (f"    {line}" for line in lines[:shown])
+        if len(lines) > shown:
+            yield f"    ... {len(lines) - shown} more lines (--verbose shows them, the json report has them)"
+
+    def _summary(self) -> Iterator[str]:
+        scenarios = self._result.scenarios
+        found = Counter(s.status for s in scenarios)
+        each = ", ".join(f"{found[s]} {s}" for s in SEVERITY if found[s])
+        yield f"{_many(len(scenarios), 'scenario')}{': ' if each else ''}{each}; {show_duration(self._result.seconds)}"
+        for word, verdict in (("enforce", Verdict.DENIED), ("release", Verdict.ALLOWED)):
+            times = [
+                (taken, f"step '{step.name}' of {scenario.name}")
+                for scenario in scenarios
+                for step in scenario.steps
+                if step.kind == "step" and (taken := step.slowest(verdict)) is not None
+            ]
+            if times:
+                taken, where = max(times)
+                yield one_line(f"slowest to {word}: {show_duration(taken)}, {where}")
+
+
+def _scenario_line(scenario: ScenarioResult) -> str:
+    name = one_line(f"{scenario.name} ({scenario.path})")
+    if scenario.skipped:
+        return f"{name}: {one_line(scenario.skipped)}"
+    steps = [s for s in scenario.steps if s.kind == "step"]
+    parts = [f"{_counts(list(scenario.asserted))} in {_many(len(steps), 'step')}"]
+    for word, verdict in (("enforced", Verdict.DENIED), ("released", Verdict.ALLOWED)):
+        taken = max((t for s in steps if (t := s.slowest(verdict)) is not None), default=None)
+        if taken is not None:
+            parts.append(f"{word} in {show_duration(taken)}")
+    return f"{name}: {'; '.join(parts)}; took {show_duration(scenario.seconds)}"
+
+
+def _counts(cells: Sequence[CellResult]) -> str:
+    """Return `2 LEAK, 20 denials and 12 allows proved, 3 left open`."""
+    found = Counter(c.status for c in cells)
+    denials = sum(c.status is Status.PASS and c.expected is Verdict.DENIED for c in cells)
+    parts = [f"{found[s]} {s}" for s in FAILURES if found[s]]
+    proved = {"denial": denials, "allow": found[Status.PASS] - denials}
+    said = " and ".join(_many(number, word) for word, number in proved.items() if number)
+    parts.append(f"{said or 'nothing'} proved")
+    if found[Status.OBSERVED]:
+        parts.append(f"{found[Status.OBSERVED]} left open")
+    return ", ".join(parts)
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
