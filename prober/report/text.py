@@ -130,7 +130,7 @@ class _Page:
     def _cell(self, scenario: ScenarioResult, number: int, cell: CellResult, *, fully: bool) -> Iterator[str]:
         explain = explain_command(scenario.path, cell, number)
         line = one_line(cell_line(cell)).removeprefix(cell.status)
-        yield f"    {self._status(cell.status)}{line}; next: {printable(explain)}"
+        yield f"    {self._status(cell.status)}{line}; next: {one_line(explain)}"
         if not fully:
             return
         by = "" if cell.by == "oracle" else f" by {one_line(cell.by)}"
