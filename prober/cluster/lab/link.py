@@ -1,0 +1,108 @@
+"""The harness's end of the lab's process: starts it, asks it, learns why it died, ends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import prober
+from prober.cluster.lab.diagnosis import unavailable
+from prober.cluster.lab.wire import receive, send
+from prober.errors import ClusterError
+
+# A checkout need not be installed, and -I takes neither the working directory nor PYTHONPATH.
+_ROOT = str(Path(prober.__file__).parent.parent)
+_START = "import sys; sys.path.insert(0, sys.argv.pop(3)); from prober.cluster.lab.child import main; main()"
+_PATIENCE = 120.0  # seconds for one order; 2,000 pods take 8
+_DYING = 5.0
+
+
+class Link:
+    """One lab's process. `ask` may be called from several threads; one order is carried out at a time."""
+
+    def __init__(self) -> None:
+        self._log = os.memfd_create("lab")
+        self._socket, theirs = socket.socketpair()
+        self._socket.settimeout(_PATIENCE)
+        self._lock = threading.Lock()
+        self._closed = False
+        with theirs:
+            self._process = subprocess.Popen(
+                # -S: nothing of site-packages is needed, and finding it takes as long as the rest
+                [sys.executable, "-I", "-S", "-c", _START, str(theirs.fileno()), str(os.getpid()), _ROOT],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=(theirs.fileno(),),
+                start_new_session=True,  # Ctrl-C is for the harness, which still wants evidence of the lab
+            )
+
+    def settle(self, settings: dict[str, Any]) -> Any:
+        """Let the process leave the host; LabUnavailableError with reason and remedy if it cannot."""
+        return self._exchange(settings, ())
+
+    def ask(self, order: str, *arguments: Any, descriptors: Sequence[int] = ()) -> Any:
+        """Let the lab do something and return its answer."""
+        return self._exchange((order, *arguments), descriptors)
+
+    def _exchange(self, message: Any, descriptors: Sequence[int]) -> Any:
+        with self._lock:
+            if self._closed:
+                raise ClusterError("the lab is closed")
+            try:
+                send(self._socket, message, descriptors)
+                (kind, *answer), _ = receive(self._socket)
+            except TimeoutError as error:
+                raise ClusterError(f"the lab did not answer within {_PATIENCE:g} s{self._last_words()}") from error
+            except (EOFError, OSError) as error:
+                raise ClusterError(self._obituary()) from error
+        if kind == "error":
+            stage, code, text = answer
+            raise unavailable(stage, code, text)
+        return answer[0]
+
+    def log(self) -> str:
+        """Return what the lab's processes wrote to standard error: tracebacks, complaints of the shell."""
+        return os.pread(self._log, os.fstat(self._log).st_size, 0).decode(errors="replace").strip()
+
+    def kill(self) -> None:
+        """Let the lab die as by an accident: the next order finds it dead."""
+        with self._lock:
+            self._process.kill()
+            self._process.wait()
+
+    def close(self) -> None:
+        """End the lab: its process ends with the socket, and everything in it with the process."""
+        # Without the lock: a thread that waits for an answer gets an end instead. A second call finds it closed.
+        if self._closed:
+            return
+        self._closed = True
+        self._socket.shutdown(socket.SHUT_RDWR)
+        try:
+            self._process.wait(_DYING)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        with self._lock:
+            self._socket.close()
+        os.close(self._log)
+
+    def _obituary(self) -> str:
+        """Say how the lab died."""
+        try:
+            code = self._process.wait(_DYING)
+        except subprocess.TimeoutExpired:
+            return f"the lab closed its connection{self._last_words()}"
+        how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+        return f"the lab's process {how} in the middle of the run{self._last_words()}"
+
+    def _last_words(self) -> str:
+        log = "" if self._closed else self.log()
+        return f" (last: {log.splitlines()[-1]})" if log else ""
