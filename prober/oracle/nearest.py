@@ -136,9 +136,7 @@ def _ports_miss(ports: tuple[PolicyPort, ...], leg: Leg, asked: int) -> Miss:
         return Miss(1, f"it names port {names[0]!r}, which {declared} on {leg.target.name}")
     listed = ", ".join(map(str, ports))
     if leg.via and any(spans(p, asked) for p in beside):
-        return Miss(
-            1,
-            f"it allows {asked}/{leg.protocol}, the port of {leg.via}; policies see its target port {wanted} (semantics 33)",
-        )
+        text = f"it allows {asked}/{leg.protocol}, the port of {leg.via}; policies see its target port {wanted}"
+        return Miss(1, f"{text} (semantics 33)")
     near = beside or any(spans(p, leg.port) for p in ports)
     return Miss(1 if near else 2, f"it allows {listed}, not {wanted}")

@@ -36,7 +36,7 @@ from prober.model import (
     ServiceRef,
     Target,
 )
-from prober.oracle import Ruling, judge
+from prober.oracle import Judgement, Ruling, judge, matrix
 
 INGRESS, EGRESS = Direction.INGRESS, Direction.EGRESS
 TCP, UDP, SCTP = Protocol
@@ -210,6 +210,16 @@ def _target(text: str) -> Target:
     raise ValueError(text)
 
 
+def judged(given: ClusterState, text: str, protocol: Protocol = TCP, family: Family = Family.IPV4) -> Judgement:
+    """Judge a flow that is written as text; between two pods the matrix must say the same."""
+    asked = flow(text, protocol, family)
+    found = judge(given, asked)
+    match asked.source, asked.target:
+        case PodRef() as source, PodRef() as target if source in given.pods and target in given.pods:
+            assert found.ruling == matrix(given, asked.port, protocol, family).ruling(source, target)
+    return found
+
+
 def ruling(given: ClusterState, text: str, protocol: Protocol = TCP, family: Family = Family.IPV4) -> Ruling:
-    """Judge a flow that is written as text."""
-    return judge(given, flow(text, protocol, family)).ruling
+    """Return the ruling of a flow that is written as text."""
+    return judged(given, text, protocol, family).ruling

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prober.model import External, Family, IPBlock, Peer
-from prober.oracle import Ruling, Topic, judge
+from prober.oracle import Ruling, Topic
 from tests.oracle.build import (
     ALLOWED,
     DENIED,
@@ -13,7 +13,7 @@ from tests.oracle.build import (
     TCP,
     addresses,
     block,
-    flow,
+    judged,
     peer,
     pod,
     policy,
@@ -95,7 +95,7 @@ def test_s27_families_are_judged_apart(expected: Ruling, family: Family, cidr: s
 def test_s24_external_hosts(expected: Ruling, text: str, cidr: str) -> None:
     """External hosts are taken in by their addresses, and have no policies of their own."""
     rules = [rule(block(cidr))]
-    found = judge(state(X, HOST, policy("a/p", ingress=rules, egress=rules)), flow(text))
+    found = judged(state(X, HOST, policy("a/p", ingress=rules, egress=rules)), text)
     assert (expected, 1) == (found.ruling, len(found.sides))
 
 
@@ -125,7 +125,7 @@ def test_s28_policies_see_the_backend(expected: Ruling, cidr: str) -> None:
 def test_s29_an_external_client_of_a_service_is_left_open() -> None:
     """On the way through a Service its address may become a node's."""
     given = state(Y, HOST, service("a/y", "app=y", target_port(80, 8080), at="10.96.0.7"))
-    found = judge(given, flow("ext/e -> svc/a/y:80"))
+    found = judged(given, "ext/e -> svc/a/y:80")
     assert (INDETERMINATE, [(Topic.SOURCE_NAT, 29)]) == (found.ruling, [(d.topic, d.rule) for d in found.doubts])
 
 
@@ -143,7 +143,7 @@ def test_s29_an_external_client_of_a_service_is_left_open() -> None:
 def test_addresses_that_are_not_known_yet(expected: Ruling, blocks: list[Peer]) -> None:
     """Before a cluster has given addresses, a block decides only if it holds all addresses or none."""
     given = state(pod("a/x"), pod("a/y", "app=y"), policy("a/p", "app=y", ingress=[rule(*blocks)]))
-    found = judge(given, flow("a/x -> a/y:80"))
+    found = judged(given, "a/x -> a/y:80")
     assert expected == found.ruling
     assert ([Topic.ADDRESS] if expected is INDETERMINATE else []) == [d.topic for d in found.doubts]
 
@@ -152,7 +152,7 @@ def test_addresses_that_are_not_known_yet(expected: Ruling, blocks: list[Peer]) 
 def test_a_pod_without_the_family_is_left_open(text: str) -> None:
     """Who has an IPv4 address only can neither ask nor be asked over IPv6, whatever policies say."""
     given = state(X, pod("a/old", at="10.244.0.3"), policy("a/p", ingress=[], egress=[]))
-    found = judge(given, flow(text, TCP, Family.IPV6))
+    found = judged(given, text, TCP, Family.IPV6)
     assert (INDETERMINATE, [Topic.FAMILY]) == (found.ruling, [d.topic for d in found.doubts])
     assert "a/old has no ipv6 address" == found.doubts[0].text
 
@@ -161,7 +161,7 @@ def test_a_doubt_about_a_block_does_not_hide_a_denial_elsewhere() -> None:
     """One side that denies is enough, whatever is open on the other."""
     doubtful = policy("a/p", "app=y", ingress=[rule(block("10.0.0.0/8"))])
     given = state(pod("a/x", "app=x"), pod("a/y", "app=y"), doubtful, policy("a/q", "app=x", egress=[]))
-    found = judge(given, flow("a/x -> a/y:80"))
+    found = judged(given, "a/x -> a/y:80")
     assert (DENIED, ()) == (found.ruling, found.doubts)
     assert [DENIED, INDETERMINATE] == [s.ruling for s in found.sides]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from prober.model import External, NetworkPolicy, Node, Rule
-from prober.oracle import explain, judge
+from prober.oracle import explain
 from tests.oracle.build import (
     EGRESS,
     INGRESS,
     UDP,
     addresses,
     block,
-    flow,
+    judged,
     needs,
     peer,
     pod,
@@ -37,7 +37,7 @@ TO_DB = "pay/api -> pay/db:5432"
 def words(text: str, *policies: NetworkPolicy) -> list[str]:
     """Explain a flow, line by line."""
     given = state(API, DB, WEB, PG, PARTNER, *policies, namespaces={"mk": "team=mkt"})
-    return explain(judge(given, flow(text)), given).splitlines()
+    return explain(judged(given, text), given).splitlines()
 
 
 def test_nothing_isolates() -> None:
@@ -211,7 +211,8 @@ def test_the_nearest_rule_of_ingress() -> None:
     assert (
         "ingress of pay/db is isolated by pay/in; no rule allows mk/web on 5432/TCP; the nearest is pay/in, rule 1: "
         "its namespaceSelector team=x misses namespace mk (team=mkt), "
-        "and its podSelector app=api misses mk/web (app=web), and it names port 'sqll', which is not declared for TCP on pay/db"
+        "and its podSelector app=api misses mk/web (app=web), "
+        "and it names port 'sqll', which is not declared for TCP on pay/db"
     ) == words("mk/web -> pay/db:5432", into)[2]
 
 
@@ -256,7 +257,7 @@ def test_a_name_shows_both_legs() -> None:
     dns = service("kube-system/dns", "k=dns", target_port(53, 53, UDP))
     out = policy("pay/out", "app=api", egress=[rule(peer("app=postgres"))])
     given = state(API, DB, PG, pod("kube-system/dns", "k=dns"), dns, out, resolver=dns.ref)
-    lines = explain(judge(given, flow("pay/api -> name/pg:80")), given).splitlines()
+    lines = explain(judged(given, "pay/api -> name/pg:80"), given).splitlines()
     assert [
         "look-up by svc/kube-system/dns to kube-system/dns:53/UDP is denied:",
         "connection by svc/pay/pg to pay/db:5432/TCP is allowed:",
@@ -300,8 +301,8 @@ def test_s40_the_own_node() -> None:
     given = state(API, host, node, policy("pay/p", ingress=[], egress=[]))
     isolated = "of pay/api is isolated by pay/p;"
     assert f"ingress {isolated} allowed: it comes from the pod's own node (semantics 40)" in explain(
-        judge(given, flow("h/host -> pay/api:80")), given
+        judged(given, "h/host -> pay/api:80"), given
     )
     assert f"egress {isolated} left open: node/1 is the node of pay/api" in explain(
-        judge(given, flow("pay/api -> node/1:80")), given
+        judged(given, "pay/api -> node/1:80"), given
     )

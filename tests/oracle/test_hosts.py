@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prober.model import Family, NetworkPolicy, Node, Peer, PodRef
-from prober.oracle import Ruling, Topic, judge
+from prober.oracle import Ruling, Topic
 from tests.oracle.build import (
     ALLOWED,
     DENIED,
@@ -13,7 +13,7 @@ from tests.oracle.build import (
     TCP,
     addresses,
     block,
-    flow,
+    judged,
     peer,
     pod,
     policy,
@@ -32,7 +32,7 @@ PODS = (X, HOST_HERE, HOST_THERE, HOST_SOMEWHERE)
 
 def said(text: str, *policies: NetworkPolicy) -> tuple[Ruling, list[Topic]]:
     """Return the ruling and the topics of its doubts."""
-    found = judge(state(*PODS, *NODES, *policies), flow(text))
+    found = judged(state(*PODS, *NODES, *policies), text)
     return found.ruling, [d.topic for d in found.doubts]
 
 
@@ -121,7 +121,7 @@ def test_s40_a_pod_that_is_not_placed_yet_may_be_on_that_node() -> None:
     """Where a pod will run is not known before a cluster has placed it."""
     given = state(pod("a/x", node=None), HOST_HERE, *NODES, policy("a/p", ingress=[], egress=[]))
     for text in ("h/here -> a/x:80", "a/x -> h/here:80", "a/x -> node/1:80"):
-        found = judge(given, flow(text))
+        found = judged(given, text)
         assert (INDETERMINATE, [Topic.OWN_NODE]) == (found.ruling, [d.topic for d in found.doubts])
         assert "not known where" in found.doubts[0].text
 
@@ -150,5 +150,5 @@ def test_what_is_not_there_is_left_open(text: str) -> None:
 
 def test_the_subject_of_a_side_is_a_pod() -> None:
     """A node has no side of its own."""
-    found = judge(state(*PODS, *NODES), flow("a/x -> node/2:80"))
+    found = judged(state(*PODS, *NODES), "a/x -> node/2:80")
     assert [PodRef("a", "x")] == [s.subject for s in found.sides]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prober.model import AddPod, ApplyPolicy, DeletePolicy, LabelPod, NetworkPolicy, PodRef, PolicyRef
-from prober.oracle import Ruling, judge
+from prober.oracle import Ruling
 from tests.oracle.build import (
     ALLOWED,
     DENIED,
@@ -13,7 +13,7 @@ from tests.oracle.build import (
     INGRESS,
     TCP,
     UDP,
-    flow,
+    judged,
     needs,
     peer,
     pod,
@@ -185,7 +185,7 @@ def test_s46_deleting_the_last_policy_opens_again() -> None:
 def test_what_a_judgement_records() -> None:
     """Both sides are kept: who isolates, which rules allow, by policy and number from 1."""
     allow = policy("a/allow", "app=y", ingress=[rule(peer("app=z")), rule(peer("app=x"), port(80)), rule(peer(""))])
-    found = judge(state(*PODS, DENY_IN, DENY_OUT, allow), flow("a/x -> a/y:80"))
+    found = judged(state(*PODS, DENY_IN, DENY_OUT, allow), "a/x -> a/y:80")
     egress, ingress = found.sides
     assert DENIED == found.ruling
     assert (EGRESS, PodRef("a", "x"), DENIED) == (egress.direction, egress.subject, egress.ruling)

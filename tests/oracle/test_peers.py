@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from prober.model import EVERYTHING, External, LabelNamespace, LabelPod, NetworkPolicy, Node, Peer, PodRef
-from prober.oracle import Ruling, Topic, judge
+from prober.oracle import Ruling, Topic
 from tests.oracle.build import (
     ALLOWED,
     DENIED,
     INDETERMINATE,
     addresses,
-    flow,
+    judged,
     needs,
     peer,
     pod,
@@ -147,7 +147,7 @@ def test_s22_a_relabelled_pod_counts_anew() -> None:
 
 def test_s23_a_pod_cannot_block_access_to_itself() -> None:
     """Its own address is open whatever its policies say."""
-    found = judge(state(*PODS, policy("a/p", ingress=[], egress=[])), flow("a/x -> a/x:80"))
+    found = judged(state(*PODS, policy("a/p", ingress=[], egress=[])), "a/x -> a/x:80")
     assert (ALLOWED, ()) == (found.ruling, found.sides)
     assert "semantics 23" in found.legs[0].exempt
 
@@ -156,7 +156,7 @@ def test_s23_a_pod_cannot_block_access_to_itself() -> None:
 def test_s23_a_pod_behind_its_own_service_is_left_open(deny: tuple[NetworkPolicy, ...]) -> None:
     """Hairpin through a Service depends on the plugin, with and without policies."""
     web = service("a/web", "app=x", target_port(80, 8080))
-    found = judge(state(*PODS, web, *deny), flow("a/x -> svc/a/web:80"))
+    found = judged(state(*PODS, web, *deny), "a/x -> svc/a/web:80")
     assert INDETERMINATE == found.ruling
     assert [(Topic.HAIRPIN, 23)] == [(d.topic, d.rule) for d in found.doubts]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prober.model import External, IPBlock, Node, PolicyPort, Protocol
-from prober.oracle import Ruling, Topic, judge
+from prober.oracle import Ruling, Topic
 from tests.oracle.build import (
     ALLOWED,
     DENIED,
@@ -15,7 +15,7 @@ from tests.oracle.build import (
     UDP,
     addresses,
     block,
-    flow,
+    judged,
     peer,
     pod,
     policy,
@@ -89,7 +89,7 @@ def test_s33_s35_a_service_finds_its_port_by_name_on_each_backend() -> None:
     pods = [pod("a/one", "app=db", ports="sql=5432"), pod("a/two", "app=db", ports="sql=5433")]
     db = service("a/db", "app=db", target_port(80, "sql"))
     out = policy("a/out", "app=x", egress=[rule(port(5432, end=5433))])
-    found = judge(state(X, *pods, db, out), flow("a/x -> svc/a/db:80"))
+    found = judged(state(X, *pods, db, out), "a/x -> svc/a/db:80")
     assert ALLOWED == found.ruling
     assert ["a/one:5432/TCP", "a/two:5433/TCP"] == [leg.destination for leg in found.legs]
 
@@ -149,7 +149,7 @@ def test_s35b_names_toward_addresses(
 ) -> None:
     """Egress by name toward an ipBlock, or to who is no pod, is left open wherever it could match (k8s#99256)."""
     given = state(X, Y, HOST, NODE, policy("a/p", "app=x", egress=[rule(*parts)]))
-    found = judge(given, flow(text, protocol))
+    found = judged(given, text, protocol)
     assert expected == found.ruling
     assert ([(Topic.NAMED_PORT, 35)] if expected is INDETERMINATE else []) == [(d.topic, d.rule) for d in found.doubts]
     open_rules = [[str(ref) for ref, _ in s.maybe] for s in found.sides if s.ruling is INDETERMINATE]

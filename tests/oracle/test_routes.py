@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prober.model import ClusterState, Family, NetworkPolicy, Node, Protocol, Rule, Service, ServicePort, ServiceRef
-from prober.oracle import Role, Ruling, Topic, judge
+from prober.oracle import Role, Ruling, Topic
 from tests.oracle.build import (
     ALLOWED,
     DENIED,
@@ -14,7 +14,7 @@ from tests.oracle.build import (
     UDP,
     addresses,
     block,
-    flow,
+    judged,
     peer,
     pod,
     policy,
@@ -50,7 +50,7 @@ def cluster(*things: NetworkPolicy | Service) -> ClusterState:
 
 
 def topics(given: ClusterState, text: str, protocol: Protocol = TCP) -> tuple[Ruling, list[Topic]]:
-    found = judge(given, flow(text, protocol))
+    found = judged(given, text, protocol)
     return found.ruling, [d.topic for d in found.doubts]
 
 
@@ -66,13 +66,13 @@ def test_s28_a_service_is_what_its_backends_are(expected: object, deny: tuple[Ne
     """Every backend is judged on its target port; only what all say can be asserted."""
     given = cluster(*deny)
     assert expected == topics(given, "a/x -> svc/a/web:80")
-    legs = judge(given, flow("a/x -> svc/a/web:80")).legs
+    legs = judged(given, "a/x -> svc/a/web:80").legs
     assert [("a/one:8080/TCP", WEB.ref), ("a/two:8080/TCP", WEB.ref)] == [(leg.destination, leg.via) for leg in legs]
 
 
 def test_backends_that_disagree_are_named() -> None:
     """The doubt says which backend says what."""
-    found = judge(cluster(policy("a/p", "v=1", ingress=[])), flow("a/x -> svc/a/web:80"))
+    found = judged(cluster(policy("a/p", "v=1", ingress=[])), "a/x -> svc/a/web:80")
     assert "backends disagree: a/one is denied, a/two is allowed" == str(found.doubt)
 
 
@@ -107,13 +107,13 @@ def test_only_backends_with_the_named_port_count() -> None:
     other = pod("a/three", "app=web v=3", ports="http=8081")
     mixed = service("a/mixed", "app=web", target_port(80, "http"))
     given = state(*PODS, other, mixed, policy("a/p", "v=1", ingress=[]))
-    found = judge(given, flow("a/x -> svc/a/mixed:80"))
+    found = judged(given, "a/x -> svc/a/mixed:80")
     assert (ALLOWED, ["a/three:8081/TCP"]) == (found.ruling, [leg.destination for leg in found.legs])
 
 
 def test_a_service_without_the_family_is_left_open() -> None:
     """A Service of IPv4 cannot be asked over IPv6; one whose addresses are not known yet can."""
-    found = judge(cluster(), flow("a/x -> svc/a/web:80", TCP, Family.IPV6))
+    found = judged(cluster(), "a/x -> svc/a/web:80", TCP, Family.IPV6)
     assert (INDETERMINATE, [Topic.FAMILY]) == (found.ruling, [d.topic for d in found.doubts])
     unknown = service("a/web", "app=web", target_port(80, 8080))
     given = state(pod("a/x"), pod("a/one", "app=web"), unknown)
@@ -143,7 +143,7 @@ def test_a_look_up_goes_to_the_resolver(expected: tuple[Ruling, Ruling], egress:
 
 def test_a_look_up_has_its_own_role() -> None:
     """The leg of a look-up can be told from a connection."""
-    (leg,) = judge(cluster(), flow("a/x -> dns/nowhere.example", UDP)).legs
+    (leg,) = judged(cluster(), "a/x -> dns/nowhere.example", UDP).legs
     assert (Role.LOOKUP, "kube-system/dns-1:5353/UDP", DNS.ref) == (leg.role, leg.destination, leg.via)
 
 
@@ -172,7 +172,7 @@ BY_UDP, BY_TCP = rule(TO_DNS, port(5353, UDP)), rule(TO_DNS, port(5353))
 def test_a_name_needs_its_look_up_and_its_connection(expected: tuple[Ruling, ...], rules: list[Rule]) -> None:
     """Both legs must be allowed, and the judgement shows which one is not."""
     given = cluster(policy("a/p", "app=x", egress=rules))
-    found = judge(given, flow("a/x -> name/web.a:80"))
+    found = judged(given, "a/x -> name/web.a:80")
     by_role = {role: {leg.ruling for leg in found.legs if leg.role is role} for role in Role}
     assert expected == (found.ruling, *by_role[Role.LOOKUP], *by_role[Role.CONNECTION])
 
@@ -188,7 +188,7 @@ def test_a_headless_name_leads_to_the_pods_themselves() -> None:
     given = cluster(policy("a/p", "app=x", egress=[rule(peer("app=web"), port(9999)), BY_UDP]))
     assert [ALLOWED, DENIED] == [ruling(given, f"a/x -> name/quiet:{n}") for n in (9999, 80)]
     assert ALLOWED == ruling(given, "a/one -> name/quiet:80")
-    assert {None} == {leg.via for leg in judge(given, flow("a/x -> name/quiet:80")).legs if leg.role is Role.CONNECTION}
+    assert {None} == {leg.via for leg in judged(given, "a/x -> name/quiet:80").legs if leg.role is Role.CONNECTION}
 
 
 def test_a_headless_name_without_pods_is_left_open() -> None:
