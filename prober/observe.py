@@ -64,7 +64,9 @@ class Observer:
         for flow in flows:
             by_source.setdefault(flow.source, []).append(flow)
         for source, theirs in by_source.items():
-            this.streams.append(self._executor.submit(self._stream, step, this, source, theirs, state))
+            stream = self._executor.submit(self._stream, step, this, source, theirs, state)
+            stream.add_done_callback(lambda _: self._on_seen())
+            this.streams.append(stream)
         return this
 
     def finish(self, step: int, this: RoundInFlight) -> None:
