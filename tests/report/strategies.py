@@ -1,0 +1,104 @@
+"""Results of every shape, for properties that must hold whatever was seen."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from prober.model import (
+    ApiServerRef,
+    ExternalRef,
+    Family,
+    Flow,
+    HostName,
+    Lookup,
+    NodeRef,
+    PodRef,
+    Protocol,
+    ServiceRef,
+    Source,
+    Target,
+)
+from prober.outcomes import Outcome, Status, Verdict
+from prober.result import CellResult, RunResult, ScenarioResult, StepResult
+
+# what files and pods may say: control characters, lone surrogates and all
+texts = st.text(st.characters(), max_size=8) | st.sampled_from(
+    ["", "a -> b", "\x00\x1b[31m", "]]>", "\ud800", "<&\r\n\t>"]
+)
+seconds = st.floats(min_value=0, max_value=1e9, allow_nan=False)
+counts = st.integers(min_value=0, max_value=10_000)
+names = st.sampled_from(["api", "web", "postgres", "a-1", "x0"])
+pods = st.builds(PodRef, names, names)
+
+
+@st.composite
+def flows(draw: st.DrawFn) -> Flow:
+    """Return a flow that can be written, to any kind of target."""
+    port, protocol = draw(st.integers(1, 65535)), draw(st.sampled_from(Protocol))
+    target: Target = draw(
+        pods
+        | st.builds(ServiceRef, names, names)
+        | st.builds(HostName, st.sampled_from(["db.payments", "db"]))
+        | st.builds(ExternalRef, names)
+        | st.builds(NodeRef, st.integers(1, 31))
+        | st.builds(Lookup, st.sampled_from(["db.payments.svc.cluster.local", "db"]))
+        | st.just(ApiServerRef())
+    )
+    match target:
+        case Lookup():
+            port, protocol = 53, draw(st.sampled_from([Protocol.UDP, Protocol.TCP]))
+        case ApiServerRef():
+            port, protocol = 443, Protocol.TCP
+    source: Source = draw(pods | st.builds(ExternalRef, names) if isinstance(target, PodRef) else pods)
+    return Flow(source=source, target=target, port=port, protocol=protocol, family=draw(st.sampled_from(Family)))
+
+
+cells = st.builds(
+    CellResult,
+    flow=flows(),
+    expected=st.sampled_from(Verdict),
+    by=texts,
+    observed=st.sampled_from(Verdict),
+    outcome=st.none() | st.sampled_from(Outcome),
+    status=st.sampled_from(Status),
+    reason=texts,
+    judgement=texts,
+    attempts=counts,
+    agreed_after=st.none() | seconds,
+    command=texts,
+)
+steps = st.builds(
+    StepResult,
+    name=texts,
+    kind=st.sampled_from(["control", "step", "restore"]),
+    actions=st.lists(texts, max_size=2).map(tuple),
+    cells=st.lists(cells, max_size=3).map(tuple),
+    witnessed=st.booleans(),
+    rounds=counts,
+    seconds=seconds,
+)
+scenarios = st.builds(
+    ScenarioResult,
+    name=texts,
+    path=texts,
+    summary=texts,
+    tags=st.lists(texts, max_size=2).map(tuple),
+    steps=st.lists(steps, max_size=3).map(tuple),
+    skipped=texts,
+    trouble=texts,
+    evidence=texts,
+    seconds=seconds,
+)
+runs = st.builds(
+    RunResult,
+    run=texts,
+    version=texts,
+    cluster=texts | st.just("lab"),
+    started=texts,
+    seconds=seconds,
+    nodes=counts,
+    settings=st.dictionaries(texts, texts, max_size=3).map(lambda d: tuple(d.items())),
+    scenarios=st.lists(scenarios, max_size=3).map(tuple),
+    interrupted=st.booleans(),
+    trouble=texts,
+)
