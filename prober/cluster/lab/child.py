@@ -105,8 +105,8 @@ class _Lab:
         self._spaces: dict[str, str] = {}  # owner -> key of its host, for those that live on a node
         self._names: dict[str, str] = {}  # owner -> Kubernetes namespace
         self._streams: dict[int, tuple[str, int | None]] = {}  # process -> owner, exit status
-        self._enforcement = Enforcement(Nft(settings["nft"], self._environment, self._fabric.enter))
         self._nft = Nft(settings["nft"], self._environment, self._fabric.enter)
+        self._enforcement = Enforcement(self._nft)
         self.without = _missing_protocols()
 
     def serve(self, control: socket.socket) -> None:
@@ -134,9 +134,13 @@ class _Lab:
         """Remove, then enforce, then add: what is new must not be reachable before the rules know it."""
         self._remove(change["remove"])
         self._fabric.add_nodes(change["nodes"])
-        self._nft.load(change["services"])
-        self._enforcement.put(change["policies"], delay=change["delay"], turns=change["turns"])
-        self._fabric.add_hosts(change["hosts"])
+        self._enforcement.put(
+            change["policies"],
+            change["services"],
+            delay=change["delay"],
+            turns=change["turns"],
+            meanwhile=lambda: self._fabric.add_hosts(change["hosts"]),
+        )
         for name, text in change["resolvers"]:
             self._outside.enter()
             with Stage("mount"):

@@ -89,10 +89,8 @@ class LabCluster:
             except ValueError as error:
                 raise ClusterError(str(error)) from error
             change = orders.opening(state, self._token, self._regime)
-            link.settle(
-                {"shell": tools.shell, "nft": tools.nft, "environment": tools.environment, "script": probe.script()}
-            )
-            link.ask("change", change)
+            settings = {"shell": tools.shell, "nft": tools.nft, "script": probe.script()}
+            link.settle({**settings, "environment": dict(tools.environment)}, change)
         except BaseException:
             link.close()
             raise

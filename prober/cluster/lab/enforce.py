@@ -16,7 +16,27 @@ if TYPE_CHECKING:
     # node's key, the text that puts its rules out of force, and the one that puts them back
     PlainTurns = tuple[str, str, str]
 
+    Stage = list[tuple[str, str]]  # node's key, one transaction for it
+    Running = list[tuple[str, int, int]]  # node's key, process, its output
+
 _TURN = 1.0  # seconds, by DESIGN's `flap`
+# Characters that surely fit into one transaction: a rule of 40 characters may be 500 bytes of netlink, and 200,000 is
+# the limit. What fits goes together, because each nft costs 5 ms.
+_TOGETHER = 12_000
+
+
+def stages(rules: Sequence[PlainRules]) -> list[Stage]:
+    """Return the transactions: every node's first one, every second one; each script's switch comes after its texts."""
+    queues: dict[str, list[str]] = {}
+    for node, fill, switch in rules:
+        queue = queues.setdefault(node, [])
+        for text in (*fill, switch):
+            if queue and len(queue[-1]) + len(text) <= _TOGETHER:
+                queue[-1] += text
+            else:
+                queue.append(text)
+    longest = max(map(len, queues.values()), default=0)
+    return [[(node, queue[n]) for node, queue in queues.items() if n < len(queue)] for n in range(longest)]
 
 
 class Nft:
@@ -25,15 +45,20 @@ class Nft:
     def __init__(self, path: str, environment: dict[str, str], enter: Callable[[str], None]) -> None:
         self._path, self._environment, self._enter = path, environment, enter
 
-    def load(self, rules: Sequence[PlainRules]) -> None:
-        """Fill every node's table, then switch every node."""
-        for number in range(max((len(fill) for _, fill, _ in rules), default=0)):
-            self.run([(node, fill[number]) for node, fill, _ in rules if number < len(fill)])
-        self.run([(node, switch) for node, _, switch in rules])
+    def load(self, rules: Sequence[PlainRules], meanwhile: Callable[[], None] | None = None) -> None:
+        """Load scripts, several nodes at once; `meanwhile` is done while the last transactions run."""
+        *first, last = stages(rules) or [[]]
+        for stage in first:
+            self._end(self._begin(stage))
+        running = self._begin(last)
+        if meanwhile is not None:
+            meanwhile()
+        self._end(running)
 
-    def run(self, texts: Sequence[tuple[str, str]]) -> None:
-        """Run one transaction on each of some nodes, at the same time; StageError when one failed."""
-        running = [(node, *self._start(node, text.encode(), "-f", "-")) for node, text in texts]
+    def _begin(self, stage: Stage) -> Running:
+        return [(node, *self._start(node, text.encode(), "-f", "-")) for node, text in stage]
+
+    def _end(self, running: Running) -> None:
         failed = ""
         for node, process, output in running:
             code = _exit_code(process)
@@ -82,13 +107,21 @@ class Enforcement:
         self._on = True
         self.problem = ""
 
-    def put(self, rules: Sequence[PlainRules], *, delay: float, turns: Sequence[PlainTurns]) -> None:
-        """Put rules in force, after `delay` seconds; from then on by turns if there are `turns`."""
-        if delay or self._due:  # generations follow each other without gaps
-            self._due.append((time.monotonic() + delay, rules))
-            return
-        self._nft.load(rules)
-        if turns:
+    def put(
+        self,
+        policies: Sequence[PlainRules],
+        services: Sequence[PlainRules],
+        *,
+        delay: float,
+        turns: Sequence[PlainTurns],
+        meanwhile: Callable[[], None],
+    ) -> None:
+        """Put rules in force, policies after `delay` seconds; from then on by turns if there are `turns`."""
+        late = bool(delay)
+        self._nft.load([*services, *(() if late else policies)], meanwhile)
+        if late:
+            self._due.append((time.monotonic() + delay, policies))
+        elif turns:
             self._turns, self._on = turns, True
             self._next_turn = time.monotonic() + _TURN
 
@@ -106,7 +139,7 @@ class Enforcement:
             if self._turns and self._next_turn <= now:
                 self._on = not self._on
                 self._next_turn += _TURN
-                self._nft.run([(node, on if self._on else off) for node, off, on in self._turns])
+                self._nft.load([(node, (), on if self._on else off) for node, off, on in self._turns])
         except StageError as error:
             self.problem = error.text
 

@@ -59,6 +59,8 @@ class Fabric:
                 node = self._leaf(key, addresses, self._centre, router=True)
                 for block, length in blocks:
                     centre.route(block, length, node.index, via=_of_family(block, addresses))
+                    _open(node).unreachable(block, length)  # else packets for a pod that is gone would go in circles
+                _open(node).flush()
             centre.flush()
 
     def add_hosts(self, hosts: Iterable[PlainHost]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import prober
-from prober.cluster.lab.diagnosis import unavailable
+from prober.cluster.lab.diagnosis import facts, unavailable
 from prober.cluster.lab.wire import receive, send
 from prober.errors import ClusterError
 
@@ -22,6 +23,14 @@ _ROOT = str(Path(prober.__file__).parent.parent)
 _START = "import sys; sys.path.insert(0, sys.argv.pop(3)); from prober.cluster.lab.child import main; main()"
 _PATIENCE = 120.0  # seconds for one order; 2,000 pods take 8
 _DYING = 5.0
+
+
+class _FailedStageError(ClusterError):
+    """The lab's process lives, but could not do one thing."""
+
+    def __init__(self, stage: str, code: int, text: str) -> None:
+        super().__init__(f"the lab failed at {stage}: {text}")
+        self.stage, self.code, self.text = stage, code, text
 
 
 class Link:
@@ -44,9 +53,15 @@ class Link:
                 start_new_session=True,  # Ctrl-C is for the harness, which still wants evidence of the lab
             )
 
-    def settle(self, settings: dict[str, Any]) -> Any:
-        """Let the process leave the host; LabUnavailableError with reason and remedy if it cannot."""
-        return self._exchange(settings, ())
+    def settle(self, settings: dict[str, Any], change: dict[str, Any]) -> None:
+        """Let the process leave the host and build a lab; LabUnavailableError with reason and remedy if it cannot."""
+        try:
+            self._exchange(settings, ())
+            self._exchange(("change", change), ())
+        except _FailedStageError as error:
+            if error.code == errno.EADDRINUSE:
+                raise
+            raise unavailable(error.stage, error.code, error.text, facts()) from error
 
     def ask(self, order: str, *arguments: Any, descriptors: Sequence[int] = ()) -> Any:
         """Let the lab do something and return its answer."""
@@ -64,8 +79,7 @@ class Link:
             except (EOFError, OSError) as error:
                 raise ClusterError(self._obituary()) from error
         if kind == "error":
-            stage, code, text = answer
-            raise unavailable(stage, code, text)
+            raise _FailedStageError(*answer)
         return answer[0]
 
     def log(self) -> str:

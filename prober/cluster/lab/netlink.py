@@ -13,7 +13,7 @@ _REQUEST, _ACK, _CREATE = 1, 4, 0x400 | 0x200  # NLM_F_CREATE | NLM_F_EXCL
 _IFF_UP = 1
 _IFA_F_NODAD = 2
 _NUD_PERMANENT = 0x80
-_TABLE_MAIN, _PROTO_BOOT, _UNICAST, _RTNH_ONLINK = 254, 3, 1, 4
+_TABLE_MAIN, _PROTO_BOOT, _UNICAST, _UNREACHABLE, _RTNH_ONLINK = 254, 3, 1, 7, 4
 _SCOPE_UNIVERSE, _SCOPE_LINK = 0, 253
 _HEADER = struct.Struct("=IHHII")
 _AT_ONCE = 100_000  # bytes of one send: an unprivileged socket takes some 200 kB
@@ -69,6 +69,12 @@ class Netlink:
         if via is not None:
             body += _attribute(5, _packed(via)[1])
         self._add(_NEWROUTE, _CREATE, body + _attribute(4, index), f"add route {destination}/{length}")
+
+    def unreachable(self, destination: str, length: int) -> None:
+        """Let a block be unreachable where no longer route says otherwise."""
+        family, packed = _packed(destination)
+        body = struct.pack("=8BI", family, length, 0, 0, _TABLE_MAIN, _PROTO_BOOT, 0, _UNREACHABLE, 0)
+        self._add(_NEWROUTE, _CREATE, body + _attribute(1, packed), f"add unreachable {destination}/{length}")
 
     def neighbour(self, address: str, index: int) -> None:
         """Add a permanent neighbour: no ARP, and not counted in the neighbour table that all of the host shares."""
