@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LENGTH = struct.Struct("=Q")
+_DESCRIPTOR = struct.Struct("=i")
 _MOST_DESCRIPTORS = 4
 
 
@@ -28,9 +29,12 @@ def send(sock: socket.socket, message: Any, descriptors: Sequence[int] = ()) -> 
 
 def receive(sock: socket.socket) -> tuple[Any, list[int]]:
     """Return the next value and its descriptors (close-on-exec); EOFError when the other end is gone."""
-    head, descriptors, _, _ = socket.recv_fds(sock, _LENGTH.size, _MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+    # not socket.recv_fds: it forgets its flags, and every program started later would inherit the descriptors
+    room = socket.CMSG_SPACE(_MOST_DESCRIPTORS * _DESCRIPTOR.size)
+    head, beside, _, _ = sock.recvmsg(_LENGTH.size, room, socket.MSG_CMSG_CLOEXEC)
     if not head:
         raise EOFError
+    descriptors = [descriptor for _, _, data in beside for (descriptor,) in _DESCRIPTOR.iter_unpack(data)]
     head += _exactly(sock, _LENGTH.size - len(head))
     return marshal.loads(_exactly(sock, _LENGTH.unpack(head)[0])), descriptors  # noqa: S302  # our own child wrote it
 
