@@ -50,7 +50,7 @@ def compile_services(state: ClusterState, node: int, generation: int) -> Script:
 
 def _ports(state: ClusterState, family: Family) -> Iterator[tuple[Service, ServicePort]]:
     for service in state.services.values():
-        if not service.headless and family in service.addresses:
+        if family in service.addresses:  # a headless Service has none
             for port in service.ports:
                 yield service, port
 

@@ -6,7 +6,7 @@ Expectations are written by hand. Each is asked with `reject`, which answers at 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_network
 
 import pytest
@@ -97,7 +97,8 @@ def _isolate(
 
 
 A, B = _select(app="a"), _select(app="b")
-ALL_TCP, UDP_80 = PolicyPort(), PolicyPort(protocol=Protocol.UDP, port=80)
+ALL_TCP = PolicyPort()
+UDP_80, UDP_WEB = (PolicyPort(protocol=Protocol.UDP, port=port) for port in (80, "web"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,18 @@ CASES = (
         x/a: + x/b x/c x/b:80/udp x/b:80/ipv6 ext:443 node/1:90 api:443
         y/host: + x/c
         ext: + x/a
+        """,
+    ),
+    Case(
+        "9 rules of a direction that policyTypes does not name are ignored; each side has its own rules",
+        (
+            _isolate(A, ingress=(), egress=(Rule(),), name="both"),
+            replace(_isolate(B, egress=(), name="egress"), ingress=(Rule(peers=(_block("192.0.2.0/24"),)),)),
+        ),
+        """
+        x/a: + x/b y/a ext:443
+        y/b: + x/b - x/a
+        x/b: - x/c
         """,
     ),
     Case(
@@ -238,6 +251,17 @@ CASES = (
         """,
     ),
     Case(
+        "24 two policies with a block each",
+        (
+            _isolate(A, ingress=(Rule(peers=(_block(f"{_address('y/a')}/32"),)),), name="one"),
+            _isolate(B, ingress=(Rule(peers=(_block(f"{_address('y/b')}/32"),)),), name="two"),
+        ),
+        """
+        y/a: + x/a - x/b
+        y/b: + x/b - x/a
+        """,
+    ),
+    Case(
         "27 0.0.0.0/0 is all of IPv4 and nothing of IPv6",
         (_isolate(egress=(Rule(peers=(_block("0.0.0.0/0"),)),)),),
         """
@@ -327,6 +351,17 @@ CASES = (
         (_isolate(ingress=(Rule(ports=(PolicyPort(port="nope"),)), Rule(ports=(PolicyPort(port=81),)))),),
         """
         x/a: + x/b:81 x/c:81 - x/b:80 x/c:80
+        """,
+    ),
+    Case(
+        "35 a name is that of one protocol, and may be another's too",
+        (
+            _isolate(A, ingress=(Rule(ports=(UDP_WEB,)),), name="udp"),
+            _isolate(B, ingress=(Rule(ports=(PolicyPort(port="web"), UDP_WEB)),), name="both"),
+            _isolate(_select(role="c"), ingress=(Rule(ports=(PolicyPort(port="alt"),)),), name="alt"),
+        ),
+        """
+        y/b: + x/a:80/udp x/b:80/udp x/b:81 x/c:81 - x/a:80 x/a:81 x/b:80 x/c:80 x/c:80/udp
         """,
     ),
     Case(
