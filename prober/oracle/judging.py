@@ -119,7 +119,7 @@ def _own_node(direction: Direction, subject: Pod, leg: Leg) -> Doubt | None:
         return None
     if other.node is None or subject.node is None:
         text = f"{other.name} may be on the node of {subject.ref}: it is not known where they run"
-    elif other.node == subject.node and direction is Direction.EGRESS:
+    elif other.node == subject.node:  # of egress: an own node that comes in was allowed before
         text = f"{other.name} is the node of {subject.ref}, and the documents contradict each other"
     else:
         return None

@@ -17,6 +17,7 @@ from tests.oracle.build import (
     peer,
     pod,
     policy,
+    port,
     rule,
     ruling,
     state,
@@ -24,9 +25,9 @@ from tests.oracle.build import (
 
 NODES = tuple(Node(number=n, addresses=addresses(f"172.18.0.{n + 1} fd00:172::{n + 1}")) for n in (1, 2))
 X = pod("a/x", "app=x", at="10.244.0.1", node=1)
-HOST_HERE = pod("h/here", "app=host", at="172.18.0.2", node=1, host=True)
+HOST_HERE = pod("h/here", "app=host at=here", at="172.18.0.2", node=1, host=True)
 HOST_THERE = pod("h/there", "app=host", at="172.18.0.3", node=2, host=True)
-HOST_SOMEWHERE = pod("h/somewhere", "app=host", node=None, host=True)
+HOST_SOMEWHERE = pod("h/somewhere", "app=host at=somewhere", node=None, host=True)
 PODS = (X, HOST_HERE, HOST_THERE, HOST_SOMEWHERE)
 
 
@@ -74,6 +75,8 @@ def test_ingress_from_hosts(expected: Said, source: str, peers: list[Peer]) -> N
         pytest.param(
             HOST_NETWORK, "node/2", [peer("app=host", "")], id="s41-a-selector-of-a-pod-on-that-node's-network"
         ),
+        pytest.param(SHUT, "node/2", [peer("at=here", "")], id="s41-a-selector-of-a-pod-on-another-node's-network"),
+        pytest.param(HOST_NETWORK, "node/2", [peer("at=somewhere", "")], id="s41-a-selector-of-a-pod-perhaps-there"),
         pytest.param(OWN_NODE, "h/here", [peer("app=none")], id="s40-a-host-pod-on-the-own-node"),
         pytest.param(SHUT, "h/there", [peer("app=none")], id="s42-a-host-pod-on-another-node"),
         pytest.param(HOST_NETWORK, "h/there", [peer(namespaces="")], id="s41-host-pod-by-selector"),
@@ -84,6 +87,13 @@ def test_ingress_from_hosts(expected: Said, source: str, peers: list[Peer]) -> N
 def test_egress_to_hosts(expected: Said, target: str, peers: list[Peer]) -> None:
     """Egress to the own node is left open unless a rule allows it; other nodes are ordinary addresses."""
     assert expected == said(f"a/x -> {target}:80", policy("a/p", egress=[rule(*peers)]))
+
+
+def test_a_port_that_misses_settles_a_doubt_about_the_peer() -> None:
+    """A selector that matches a host pod opens nothing where the rule's ports do not fit."""
+    shut = rule(peer("app=host", ""), port(81))
+    assert SHUT == said("h/there -> a/x:80", policy("a/p", ingress=[shut]))
+    assert SHUT == said("a/x -> h/there:80", policy("a/p", egress=[shut]))
 
 
 def test_no_egress_policy_no_question() -> None:
@@ -119,8 +129,8 @@ def test_s41_a_denial_on_the_other_side_is_sure() -> None:
 
 def test_s40_a_pod_that_is_not_placed_yet_may_be_on_that_node() -> None:
     """Where a pod will run is not known before a cluster has placed it."""
-    given = state(pod("a/x", node=None), HOST_HERE, *NODES, policy("a/p", ingress=[], egress=[]))
-    for text in ("h/here -> a/x:80", "a/x -> h/here:80", "a/x -> node/1:80"):
+    given = state(pod("a/x", node=None), HOST_HERE, HOST_SOMEWHERE, *NODES, policy("a/p", ingress=[], egress=[]))
+    for text in ("h/here -> a/x:80", "h/somewhere -> a/x:80", "a/x -> h/here:80", "a/x -> node/1:80"):
         found = judged(given, text)
         assert (INDETERMINATE, [Topic.OWN_NODE]) == (found.ruling, [d.topic for d in found.doubts])
         assert "not known where" in found.doubts[0].text
