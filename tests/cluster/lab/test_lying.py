@@ -29,7 +29,10 @@ pytestmark = pytest.mark.lab
 
 _PLACES = {
     **{f"t/{name}": 1 for name in ("pod-selector", "namespace-selector", "except", "ports", "near")},
-    "t/far": 2, "s/plain": 1, "s/near": 1, "s/far": 2,
+    "t/far": 2,
+    "s/plain": 1,
+    "s/near": 1,
+    "s/far": 2,
 }
 TOPOLOGY = Topology(
     namespaces=(Namespace(name="s"), Namespace(name="t")),
