@@ -39,9 +39,11 @@ def explain_command(path: str, cell: CellResult, number: int) -> str:
     return f"prober explain {shlex.quote(path)} {shlex.quote(str(cell.flow))}{step}"
 
 
-def again_command(path: str, cell: CellResult) -> str:
-    """Return the command that probes this cell alone, in the lab."""
-    return f"prober run {shlex.quote(path)} --only {shlex.quote(str(cell.flow))}"
+def again_command(cluster: str, path: str, cell: CellResult) -> str:
+    """Return the command that probes this cell alone, in the same lab; "" for another cluster's cell."""
+    if not cluster.startswith("lab"):
+        return ""
+    return f"prober run {shlex.quote(path)} --only {shlex.quote(str(cell.flow))}{cluster.removeprefix('lab')}"
 
 
 def cell_line(cell: CellResult) -> str:
@@ -82,8 +84,11 @@ class _Page:
             yield one_line(f"trouble: {self._result.trouble}")
         if self._result.interrupted:
             yield self._paint("interrupted: these are the results so far", "yellow")
+        long = True
         for scenario in self._result.scenarios:
-            yield ""
+            before, long = long, self._verbose or scenario.status in FAILURES
+            if before or long:
+                yield ""
             yield from self._scenario(scenario)
         yield ""
         yield from self._summary()
@@ -141,8 +146,8 @@ class _Page:
         yield from _indented(cell.judgement, 6)
         if cell.command:
             yield from _indented(f"ran in {cell.flow.source}: {cell.command}", 6)
-        if self._result.cluster.startswith("lab"):
-            yield from _indented(f"again: {again_command(scenario.path, cell)}", 6)
+        if again := again_command(self._result.cluster, scenario.path, cell):
+            yield from _indented(f"again: {again}", 6)
 
     def _left_open(self, step: StepResult) -> Iterator[str]:
         cells = [c for c in step.cells if c.status is Status.OBSERVED]
@@ -164,6 +169,8 @@ class _Page:
         scenarios = self._result.scenarios
         found = Counter(s.status for s in scenarios)
         each = ", ".join(f"{found[s]} {s}" for s in SEVERITY if found[s])
+        said = ", ".join(f"{name} {value}" for name, value in self._result.settings)
+        yield one_line(f"run {self._result.run} of prober {self._result.version} on {self._result.cluster}: {said}")
         yield f"{_many(len(scenarios), 'scenario')}{': ' if each else ''}{each}; {show_duration(self._result.seconds)}"
         for word, verdict in (("enforce", Verdict.DENIED), ("release", Verdict.ALLOWED)):
             times = [

@@ -59,6 +59,7 @@ prober explain scenarios/default-deny.scenario.yaml 'marketing/web -> payments/p
 PASS default-deny (scenarios/default-deny.scenario.yaml): 2 denials and 1 allow proved in 1 step; \
 enforced in 300 ms; released in 300 ms; took 3.2 s
 
+run 20261121-094512-3fa9 of prober 0.1.0 on lab: timeout 1s, hold 1
 2 scenarios: 1 LEAK, 1 PASS; 12.5 s
 slowest to enforce: 300 ms, step 'default deny' of default-deny
 slowest to release: 300 ms, step 'default deny' of default-deny
@@ -85,6 +86,23 @@ def test_commands_survive_the_shell_and_the_parser() -> None:
     *_, path, only, flow = shlex.split(again[1])
     assert (found.path, "--only", LEAKED.flow) == (path, only, parse_flow(flow))
     assert parse_pattern(flow).named
+
+
+def test_what_passed_stands_close_together() -> None:
+    """Scenarios that passed have a line each and no blank one between; a failing one stands apart."""
+    good, bad = scenario(step(DENIED), name="good"), scenario(step(LEAKED), name="bad")
+    page = lines(run(good, good, bad, good, good))
+
+    heads = [i for i, line in enumerate(page) if line.startswith(("PASS", "LEAK"))]
+    assert [True, False, True, True, False] == [not page[i - 1] for i in heads]
+
+
+def test_lying_lab_is_asked_again_with_its_lie() -> None:
+    """What the lab was made to do is part of what reproduces a cell, and stands in the report."""
+    page = render(run(scenario(step(LEAKED)), cluster="lab --fault late:2s --deny reject"))
+
+    assert "--only 'marketing/web -> payments/postgres:5432' --fault late:2s --deny reject\n" in page
+    assert "on lab --fault late:2s --deny reject: timeout 1s" in page
 
 
 def test_lab_command_only_in_the_lab() -> None:

@@ -1,0 +1,53 @@
+"""Which scenarios a command is about: read, checked against the oracle, and picked by tags and flows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prober.errors import InputError, UsageError
+from prober.scenario import Scenario, check, load, matrix, planned_states
+
+if TYPE_CHECKING:
+    from prober.flows import FlowPattern
+
+
+def checked(paths: Sequence[str]) -> tuple[Scenario, ...]:
+    """Return the scenarios of files and directories, or raise every mistake in all of them."""
+    scenarios = load([Path(p) for p in paths])
+    mistakes = tuple(mistake for scenario in scenarios for mistake in check(scenario))
+    if mistakes:
+        raise InputError(mistakes)
+    return scenarios
+
+
+def tagged(scenarios: Sequence[Scenario], tags: Sequence[str]) -> tuple[Scenario, ...]:
+    """Return those with one of the tags (if any is asked for) and with none of the `!tags`; UsageError for none."""
+    wanted = {t for t in tags if not t.startswith("!")}
+    unwanted = {t.removeprefix("!") for t in tags} - wanted
+    found = tuple(s for s in scenarios if (not wanted or wanted & {*s.tags}) and not unwanted & {*s.tags})
+    if not found:
+        known = ", ".join(sorted({t for s in scenarios for t in s.tags})) or "none at all"
+        asked = " ".join(f"--tag {t}" for t in tags)
+        raise UsageError(f"{asked} leaves none of {len(scenarios)} scenarios; their tags are {known}")
+    return found
+
+
+def asked(scenarios: Sequence[Scenario], only: FlowPattern | None) -> tuple[Scenario, ...]:
+    """Return those that have a cell which `only` means; UsageError for none."""
+    if only is None:
+        return tuple(scenarios)
+    found = tuple(s for s in scenarios if _has(s, only))
+    if not found:
+        where = scenarios[0].path if len(scenarios) == 1 else f"{len(scenarios)} scenarios"
+        cells = "cells go to the ports that pods declare, and to what expectations name"
+        raise UsageError(f"--only '{only}' matches no cell of {where}; {cells}")
+    return found
+
+
+def _has(scenario: Scenario, only: FlowPattern) -> bool:
+    return any(
+        not {*only.expand(state, state.families)}.isdisjoint(matrix(scenario, state))
+        for _, state in planned_states(scenario)
+    )

@@ -1,0 +1,106 @@
+"""`prober validate` and `prober explain`: what scenarios say, and what should happen, without a packet."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from prober import oracle
+from prober.cli.choosing import checked, tagged
+from prober.cli.output import say
+from prober.errors import UsageError
+from prober.flows import AnyPod, FlowPattern, parse_flow, parse_pattern
+from prober.model import ClusterState, ExternalRef, Flow, PodRef
+from prober.model.plan import planned
+from prober.scenario import Scenario, matrix, planned_states
+from prober.terminal import one_line, printable
+
+
+def validate(args: Namespace) -> int:
+    """Check scenarios and count what they ask."""
+    scenarios = tagged(checked(args.PATH), args.tag)
+    steps = sum(len(s.steps) for s in scenarios)
+    cells = sum(len(matrix(s, state)) for s in scenarios for _, state in planned_states(s))
+    say(f"lab: {_many(len(scenarios), 'scenario')}, {_many(steps, 'step')}, {_many(cells, 'cell')}: no mistake\n")
+    return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moment:
+    """A state of a scenario, and how a person calls it."""
+
+    number: int  # of the step before it; 0 before the first
+    name: str
+    state: ClusterState
+
+
+def explain(args: Namespace) -> int:
+    """Say what the oracle says of a flow, or of all flows of a pattern, in every step."""
+    try:
+        pattern = parse_pattern(args.FLOW)
+    except ValueError as error:
+        raise UsageError(f"{args.FLOW!r}: {error}") from None
+    scenarios = checked([args.PATH])
+    said = [block for scenario in scenarios for block in _explained(scenario, pattern, args)]
+    if not said:
+        raise UsageError(_unknown(scenarios, pattern, args))
+    say("lab: addresses are those that the lab would give\n" + "".join(said))
+    return 0
+
+
+def _explained(scenario: Scenario, pattern: FlowPattern, args: Namespace) -> Iterator[str]:
+    shown = False
+    for moment in _moments(scenario):
+        if args.step not in (None, moment.number):
+            continue
+        flows = pattern.expand(moment.state, scenario.families_in(moment.state)) or _single(args.FLOW, moment.state)
+        for flow in flows:
+            if not shown:
+                yield f"\n{one_line(f'{scenario.name} ({scenario.path})')}\n"
+                shown = True
+            judgement = oracle.judge(moment.state, flow)
+            text = oracle.explain(judgement, moment.state)
+            lines = "".join(f"    {line}\n" for line in printable(text).splitlines())
+            yield f"  {one_line(moment.name)}: {judgement.ruling}\n{lines}"
+
+
+def _moments(scenario: Scenario) -> Iterator[_Moment]:
+    state, _ = planned(scenario.topology)
+    yield _Moment(number=0, name="before the first step", state=state)
+    for number, (step, after) in enumerate(planned_states(scenario), 1):
+        yield _Moment(number=number, name=f"after step {number} '{step.name}'", state=after)
+
+
+def _single(text: str, state: ClusterState) -> tuple[Flow, ...]:
+    """Return a flow to a port that nobody declares, if both its ends are there: policies speak of it all the same."""
+    try:
+        flow = parse_flow(text)
+    except ValueError:
+        return ()
+    return (flow,) if _there(flow.source, state) and _there(flow.target, state) else ()
+
+
+def _there(end: object, state: ClusterState) -> bool:
+    match end:
+        case PodRef() as ref:
+            return ref in state.pods
+        case ExternalRef() as ref:
+            return ref in state.externals
+        case AnyPod():
+            return False
+        case _:
+            return True
+
+
+def _unknown(scenarios: tuple[Scenario, ...], pattern: FlowPattern, args: Namespace) -> str:
+    steps = max(len(s.steps) for s in scenarios)
+    if args.step is not None and args.step > steps:
+        return f"--step {args.step}: {args.PATH} has {_many(steps, 'step')}; 0 is before the first"
+    pods = dict.fromkeys(str(p.ref) for s in scenarios for m in _moments(s) for p in m.state.probe_pods())
+    listed = ", ".join([*pods][:20]) + (f" and {len(pods) - 20} more" if len(pods) > 20 else "")
+    return f"`{pattern}` is no flow of {args.PATH}; its pods are {listed}, and an end that is no pod must be declared"
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

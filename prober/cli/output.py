@@ -1,0 +1,116 @@
+"""Where output goes: stdout, stderr and report files; what cannot be written is known early, or said in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prober.errors import ProberError, UsageError
+
+if TYPE_CHECKING:
+    from prober.result import RunResult
+
+STDOUT = "-"
+
+
+class OutputError(ProberError):
+    """Something could not be written, and everything else went on; exit 3."""
+
+    def __init__(self, text: str, *, pipe: bool = False) -> None:
+        super().__init__(text)
+        self.pipe = pipe  # whoever read has left, and needs no message
+
+
+def say(text: str) -> None:
+    """Write to stdout; OutputError if that takes no more."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.flush()
+    except OSError as error:
+        _silence()
+        raise OutputError(f"stdout: {error.strerror}", pipe=error.errno == errno.EPIPE) from None
+
+
+def complain(text: str) -> None:
+    """Write a line to stderr; where that is closed nobody can be told."""
+    with contextlib.suppress(OSError, ValueError):
+        print(text.encode("utf-8", "backslashreplace").decode("utf-8"), file=sys.stderr, flush=True)
+
+
+def _silence() -> None:
+    """Point stdout to nowhere, or Python complains once more when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+
+
+def require_writable(reports: Sequence[tuple[str, str]]) -> None:
+    """Raise UsageError for a report that plainly cannot be written, or that another one would overwrite."""
+    seen: dict[str, str] = {}
+    for form, file in reports:
+        place = STDOUT if file == STDOUT else str(Path(file).resolve())
+        if place in seen:
+            raise UsageError(f"--report: {seen[place]} and {form} both go to {file}; give each its own file")
+        seen[place] = form
+        if file != STDOUT and (why := _unwritable(Path(file))):
+            raise UsageError(f"--report {form}={file}: {why}")
+
+
+def _unwritable(path: Path) -> str:
+    if path.is_dir():
+        return "that is a directory; name a file in it"
+    if path.exists():
+        return "" if os.access(path, os.W_OK) else "it may not be written; check its permissions"
+    if not path.parent.is_dir():
+        return f"there is no directory {path.parent}; make it first"
+    return "" if os.access(path.parent, os.W_OK | os.X_OK) else f"nothing may be written into {path.parent}"
+
+
+def write(text: str, file: str) -> None:
+    """Write a report to a file, whole or not at all, or to stdout; OutputError if that fails."""
+    if file == STDOUT:
+        say(text)
+        return
+    path = Path(file)
+    data = text.encode("utf-8", "backslashreplace")
+    try:
+        if path.exists() and not path.is_file():  # a device or a pipe cannot be replaced
+            path.write_bytes(data)
+            return
+        path = path.resolve()
+        beside = path.with_name(f".{path.name[:200]}.{os.getpid()}")
+        try:
+            beside.write_bytes(data)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{file}: {error.strerror}") from None
+
+
+def rendered(
+    form: str,
+    result: RunResult,
+    events: Sequence[dict[str, Any]],
+    *,
+    colour: bool = False,
+    width: int = 100,
+    verbose: bool = False,
+) -> str:
+    """Return the run as a report of a format."""
+    from prober.report import json, junit, text
+
+    match form:
+        case "json":
+            return json.render(result, events)
+        case "junit":
+            return junit.render(result)
+        case _:
+            return text.render(result, colour=colour, width=width, verbose=verbose)

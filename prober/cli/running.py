@@ -1,0 +1,160 @@
+"""`prober run`: from paths to proofs, reports and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from prober import journal, runner, verdict
+from prober.cli.choosing import asked, checked, tagged
+from prober.cli.interrupt import Interrupts
+from prober.cli.output import STDOUT, OutputError, complain, rendered, require_writable, say, write
+from prober.cli.places import alive, new_run, prune, writable_directory
+from prober.cluster.base import Cluster
+from prober.cluster.lab import LabCluster
+from prober.errors import ClusterError
+from prober.journal import Journal
+from prober.model import Topology
+from prober.outcomes import Status
+from prober.progress import Display, ignored
+from prober.report.text import head
+from prober.result import RunResult
+from prober.runner import Settings
+from prober.scenario import Scenario
+from prober.terminal import wants_colour, width
+
+
+def run(args: Namespace) -> int:
+    """Prove the scenarios; whatever happens on the way, what was seen is judged and reported."""
+    require_writable(args.report)
+    scenarios = asked(tagged(checked(args.PATH), args.tag), args.only)
+    require_lab()
+    run_id = new_run()
+    with contextlib.ExitStack() as stack:
+        path = _journal_path(run_id)
+        if path is not None:
+            stack.enter_context(alive(path))
+            prune(path.parent)
+        log = stack.enter_context(Journal(path))
+        interrupts = stack.enter_context(Interrupts())
+        try:
+            code = _prove(args, scenarios, log, run_id, interrupts)
+        except Exception as error:
+            error.add_note(_where(log))
+            raise
+        if code:
+            complain(f"prober: {_where(log)}")
+        if log.lost:
+            complain(f"prober: the journal is incomplete: {log.lost}; the reports are not")
+        if interrupts.at_once:  # threads of the run may still wait for their pods, and would be waited for
+            sys.stderr.flush()
+            os._exit(code)
+    return code
+
+
+def require_lab() -> None:
+    """Open an empty lab: what this machine lacks is said once, before the run."""
+    try:
+        with LabCluster() as lab:
+            lab.open(Topology())
+    except ClusterError as error:
+        raise ClusterError(f"the lab cannot run here: {error} (`prober doctor` tries every part)") from None
+
+
+def _journal_path(run_id: str) -> Path | None:
+    try:
+        return writable_directory() / f"{run_id}.jsonl"
+    except OSError:
+        return None
+
+
+def _where(log: Journal) -> str:
+    return f"the journal is {log.path}" if log.path else "the journal could be kept nowhere"
+
+
+def _prove(args: Namespace, scenarios: Sequence[Scenario], log: Journal, run_id: str, interrupts: Interrupts) -> int:
+    settings = Settings(
+        timeout=args.timeout,
+        settle=args.settle,
+        hold=args.hold,
+        budget=args.budget,
+        jobs=args.jobs,
+        workers=args.workers,
+        only=args.only,
+    )
+    stop = threading.Event()
+    display = None if args.quiet else Display(sys.stderr, total=len(scenarios))
+
+    def work() -> None:
+        runner.run(
+            scenarios,
+            _maker(args),
+            settings,
+            log,
+            display or ignored,
+            stop,
+            run_id=run_id,
+            cluster_name=_cluster_name(args),
+        )
+
+    failure: Exception | None = None
+    try:
+        interrupts.watch(work, stop)
+    except Exception as error:  # a defect: what was seen before it is still worth its report
+        log.write(journal.Trouble(scenario="", text=f"a defect of prober: {type(error).__name__}: {error}"))
+        failure = error
+    finally:
+        if display:
+            display.close()
+    if not any(isinstance(e, journal.RunStarted) for e in log.events()):
+        raise failure or KeyboardInterrupt  # it came to nothing that could be judged
+    result = verdict.judge(log.events(), {s.path: s for s in scenarios})
+    written = _report(args, result, log)
+    if failure:
+        raise failure
+    code = result.exit_code(tuple(map(Status, args.fail_on)))
+    return code if written else code or OutputError.exit_code
+
+
+def _maker(args: Namespace) -> Callable[[], Cluster]:
+    return lambda: LabCluster(deny=args.deny, fault=args.fault)
+
+
+def _cluster_name(args: Namespace) -> str:
+    """Return the lab's name with what makes it another one: a report must say that its lab lied."""
+    lies = f" --fault {args.fault}" if args.fault else ""
+    return f"lab{lies}{' --deny reject' if args.deny == 'reject' else ''}"
+
+
+def _report(args: Namespace, result: RunResult, log: Journal) -> bool:
+    """Write every report; False if one could not be, the others are."""
+    targets = list(args.report)
+    if all(file != STDOUT for _, file in targets):
+        targets.append(("head" if args.quiet else "text", STDOUT))
+    fine = True
+    events = [journal.plain(e) for e in log.events()] if any(form == "json" for form, _ in targets) else []
+    for form, file in targets:
+        try:
+            if form == "head":
+                say(head(result))
+                continue
+            here = file == STDOUT
+            text = rendered(
+                form,
+                result,
+                events,
+                colour=here and wants_colour(sys.stdout),
+                width=width(sys.stdout) if here else 100,
+                verbose=args.verbose,
+            )
+            write(text, file)
+        except OutputError as error:
+            fine = False
+            if not error.pipe:
+                complain(f"prober: report {error}")
+    return fine

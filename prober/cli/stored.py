@@ -1,0 +1,130 @@
+"""`prober report` and `prober clean`: what earlier runs have left is judged again, or removed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prober import journal, verdict
+from prober.cli.output import STDOUT, complain, rendered, require_writable, say, write
+from prober.cli.places import Kept, is_alive, kept, state_directory
+from prober.errors import InputError, Mistake, ProberError, UsageError
+from prober.outcomes import Status
+from prober.report import json as json_report
+from prober.result import RunResult
+from prober.scenario import loads
+from prober.terminal import wants_colour, width
+
+_LARGEST = 1 << 30  # bytes; a larger one is no report of a run, and would fill the memory
+
+
+def report(args: Namespace) -> int:
+    """Judge a stored run again and render it."""
+    require_writable([(args.format, args.output)])
+    text = _text(args.RESULT)
+    stored: RunResult | None = None
+    if args.RESULT.endswith(".jsonl") or text.lstrip()[:10].startswith('{"event"'):
+        events = _from_lines(text, args.RESULT)
+    else:
+        stored, plain = json_report.read(text, args.RESULT)
+        events = _events(plain, args.RESULT)
+    result = _judged(events, args.RESULT) if events else stored
+    if result is None:
+        raise _wrong(args.RESULT, "the journal is empty", "give it the journal of a run that began")
+    if not events:
+        complain(f"prober: {args.RESULT} has no journal in it: its results are shown as they are stored")
+    here = args.output == STDOUT
+    page = rendered(
+        args.format,
+        result,
+        [journal.plain(e) for e in events],
+        colour=here and wants_colour(sys.stdout),
+        width=width(sys.stdout) if here else 100,
+        verbose=args.verbose,
+    )
+    write(page, args.output)
+    return result.exit_code(tuple(map(Status, args.fail_on)))
+
+
+def _text(file: str) -> str:
+    try:
+        path = Path(file)
+        if path.stat().st_size > _LARGEST:
+            raise _wrong(file, f"it is larger than {_LARGEST >> 20} MiB", "give it what a run wrote")
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}; give it a json report or a journal") from None
+    except UnicodeDecodeError:
+        raise _wrong(file, "it is not UTF-8", "give it what a run wrote, unchanged") from None
+
+
+def _from_lines(text: str, file: str) -> tuple[journal.Event, ...]:
+    try:
+        return tuple(journal.read(text.split("\n")))
+    except json.JSONDecodeError as error:
+        raise _wrong(file, f"a line of it is not JSON ({error.msg})", "give it a journal as a run wrote it") from None
+    except ProberError as error:
+        raise _wrong(file, str(error), "read it with the version that wrote it") from None
+
+
+def _events(plain: Sequence[Mapping[str, Any]], file: str) -> tuple[journal.Event, ...]:
+    try:
+        return tuple(map(journal.from_plain, plain))
+    except ProberError as error:
+        raise _wrong(file, str(error), "read it with the version that wrote it") from None
+
+
+def _judged(events: Sequence[journal.Event], file: str) -> RunResult:
+    started = next((e for e in events if isinstance(e, journal.RunStarted)), None)
+    if started is None:
+        raise _wrong(file, "the journal lacks the beginning of its run", "give it a journal as a run wrote it")
+    try:
+        return verdict.judge(events, {path: loads(started.texts, path) for path in started.scenarios})
+    except InputError as error:
+        first = error.mistakes[0]
+        raise _wrong(
+            file, f"a scenario in it is none to this version: {first}", "read it with its own version"
+        ) from None
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"its journal contradicts itself ({type(error).__name__}: {error})"
+        raise _wrong(file, what, "give it what a run wrote, unchanged") from None
+
+
+def _wrong(file: str, what: str, remedy: str) -> InputError:
+    return InputError((Mistake(file=file, line=0, key="", what=what, remedy=remedy),))
+
+
+def clean(args: Namespace) -> int:
+    """Remove the journals of runs that are over: the lab itself leaves nothing, it ends with its run."""
+    try:
+        place = state_directory()
+    except RuntimeError:
+        raise UsageError("there is no home directory, so no journals are kept; set XDG_STATE_HOME") from None
+    known = kept(place)
+    dead = [k for k in known if not is_alive(k.path)]
+    if args.run:
+        dead = _of_run(args.run, known, place)
+    word = "would remove" if args.dry_run else "removed"
+    say(f"lab: it leaves nothing behind but journals; {word} {len(dead)} of {len(known)} in {place}\n")
+    for old in dead:
+        if not args.dry_run:
+            try:
+                old.path.unlink(missing_ok=True)
+            except OSError as error:
+                raise ProberError(f"{old.path}: {error.strerror}; check its permissions") from None
+        say(f"  {word} {old.path}\n")
+    return 0
+
+
+def _of_run(run: str, known: Sequence[Kept], place: Path) -> list[Kept]:
+    found = [k for k in known if k.run == run]
+    if not found:
+        ids = ", ".join(k.run for k in known[-5:]) or "none at all"
+        raise UsageError(f"--run {run}: no such run has left anything in {place}; the latest are {ids}")
+    if is_alive(found[0].path):
+        raise UsageError(f"--run {run}: it still lives; end it first")
+    return found

@@ -1,0 +1,154 @@
+"""Every command and flag in one table, from which the parser and the page in the docs are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from prober.cli import values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """One flag; `default` is written as the user would write it, "" for none."""
+
+    name: str
+    metavar: str = ""  # "" for a switch
+    help: str
+    read: Callable[[str], Any] = str
+    default: str = ""
+    repeat: bool = False
+    cluster: str = ""  # the only one that knows it
+
+    @property
+    def key(self) -> str:
+        return self.name.removeprefix("--").replace("-", "_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operand:
+    """What stands behind a command without a flag."""
+
+    name: str
+    help: str
+    several: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command."""
+
+    name: str
+    help: str
+    operands: tuple[Operand, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    needs_one_of: tuple[str, ...] = ()  # exactly one of these flags
+    excludes: tuple[tuple[str, str], ...] = ()  # pairs that contradict each other
+
+
+_PATHS = Operand(name="PATH", help="scenario files, and directories with *.scenario.yaml in them", several=True)
+
+_WHERE = (
+    Flag(name="--cluster", metavar="lab|kube", help="where: the embedded lab, or a kubeconfig's", default="lab",
+         read=values.one_of("lab", "kube")),
+    Flag(name="--context", metavar="NAME", help="the kubeconfig's context", cluster="kube"),
+    Flag(name="--kubeconfig", metavar="FILE", help="the kubeconfig", cluster="kube"),
+)  # fmt: skip
+_PODS = (
+    Flag(name="--image", metavar="IMAGE", help="the probe pods' image", cluster="kube"),
+    Flag(name="--external", metavar="NAME=IP:PORT", help="where an external host of the scenarios is", repeat=True,
+         read=values.external, cluster="kube"),
+    Flag(name="--namespaces", metavar="A,B", help="existing namespaces to use", read=values.names, cluster="kube"),
+)  # fmt: skip
+_TAG = Flag(name="--tag", metavar="TAG", repeat=True, read=values.tag,
+            help="only scenarios with one of these tags; '!TAG': none that has it")  # fmt: skip
+_SELECTION = (
+    _TAG,
+    Flag(name="--only", metavar="'A -> B:80'", help="only these cells; `any` is every pod", read=values.pattern),
+)
+_PACE = (
+    Flag(name="--timeout", metavar="DURATION", help="of one attempt, in whole seconds", default="1s",
+         read=values.timeout),
+    Flag(name="--settle", metavar="DURATION", help="how long a step may take until all cells agree", default="30s",
+         read=values.duration),
+    Flag(name="--hold", metavar="ROUNDS", help="further rounds in which they must agree", default="1",
+         read=values.count(0)),
+    Flag(name="--budget", metavar="DURATION", help="how long one scenario may take", default="120s",
+         read=values.duration),
+    Flag(name="--jobs", metavar="N", help="scenarios at once", default="cores", read=values.jobs),
+    Flag(name="--workers", metavar="N", help="probing pods at once", default="32", read=values.count(1)),
+)  # fmt: skip
+_LIES = (
+    Flag(name="--fault", metavar="NAME", help="make the lab lie: ignore-egress, one-node, late:2s, ... must be found",
+         read=values.fault, cluster="lab"),
+    Flag(name="--deny", metavar="drop|reject", help="how the lab denies", default="drop",
+         read=values.one_of("drop", "reject"), cluster="lab"),
+)  # fmt: skip
+_FAIL_ON = Flag(name="--fail-on", metavar="STATUSES", help="what makes the exit code 1 (unknown: 3)",
+                default="leak,break,flaky,unknown", read=values.fail_on)  # fmt: skip
+_VERBOSE = Flag(name="--verbose", help="tables of all steps, all open cells, all evidence, tracebacks")
+_QUIET = Flag(name="--quiet", help="no progress, and of the text report only its first two lines")
+
+COMMANDS = (
+    Command(
+        name="run",
+        help="prove scenarios by real packets",
+        operands=(_PATHS,),
+        flags=(
+            *_WHERE, *_PODS, *_SELECTION, _FAIL_ON, *_PACE, *_LIES,
+            Flag(name="--report", metavar="FORMAT=FILE", help="text, json or junit into a file, - for stdout",
+                 repeat=True, read=values.report),
+            Flag(name="--keep", help="leave pods and policies in place afterwards", cluster="kube"),
+            _VERBOSE, _QUIET,
+        ),
+        excludes=(("--verbose", "--quiet"),),
+    ),
+    Command(
+        name="plan",
+        help="say what a run would make and send, and how long it takes at least",
+        operands=(_PATHS,),
+        flags=(*_WHERE, *_PODS, *_SELECTION, *_PACE),
+    ),
+    Command(
+        name="validate",
+        help="check scenarios as far as that goes without a packet",
+        operands=(_PATHS,),
+        flags=(_TAG,),
+    ),
+    Command(
+        name="explain",
+        help="say what should happen to a flow in each step, and which rules say so",
+        operands=(
+            Operand(name="PATH", help="a scenario file, or a directory of them"),
+            Operand(name="FLOW", help="like 'payments/api -> payments/postgres:5432'"),
+        ),
+        flags=(
+            Flag(name="--step", metavar="N", help="only this step; 0: before the first", read=values.count(0)),
+        ),
+    ),
+    Command(name="doctor", help="say whether the lab can run here, and what helps if not", flags=_WHERE),
+    Command(
+        name="report",
+        help="judge a stored run again and render it, probing nothing",
+        operands=(Operand(name="RESULT", help="a json report, or a run's journal (.jsonl)"),),
+        flags=(
+            Flag(name="--format", metavar="FORMAT", help="text, json or junit", default="text",
+                 read=values.one_of("text", "json", "junit")),
+            Flag(name="--output", metavar="FILE", help="where to, - for stdout", default="-"),
+            _FAIL_ON,
+            _VERBOSE,
+        ),
+    ),
+    Command(
+        name="clean",
+        help="remove what runs have left",
+        flags=(
+            *_WHERE,
+            Flag(name="--run", metavar="ID", help="of this run; one that still lives is refused"),
+            Flag(name="--expired", help="of all runs that are over"),
+            Flag(name="--dry-run", help="only say what would be removed"),
+        ),
+        needs_one_of=("--run", "--expired"),
+    ),
+)  # fmt: skip

@@ -1,0 +1,123 @@
+"""How each flag's value is read; a value that cannot be is told what to write instead."""
+
+from __future__ import annotations
+
+import os
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from prober.durations import parse_duration
+
+if TYPE_CHECKING:
+    from prober.flows import FlowPattern
+
+FORMATS = ("text", "json", "junit")
+FAIL_ON = ("leak", "break", "flaky", "unknown")
+_EXTERNAL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?=(?:[0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return a reader of one of these words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ArgumentTypeError(f"{text!r} is none of {', '.join(words)}")
+        return text
+
+    return read
+
+
+def duration(text: str) -> float:
+    """Read seconds, above zero."""
+    try:
+        seconds = parse_duration(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+    if seconds <= 0:
+        raise ArgumentTypeError(f"{text!r} is no time at all; give more than 0s")
+    return seconds
+
+
+def timeout(text: str) -> int:
+    """Read whole seconds."""
+    seconds = duration(text)
+    if seconds != int(seconds):
+        raise ArgumentTypeError(f"{text!r} is not in whole seconds, and nc's -w takes nothing else; give 1s or more")
+    return int(seconds)
+
+
+def count(least: int) -> Callable[[str], int]:
+    """Return a reader of whole numbers from `least` on."""
+
+    def read(text: str) -> int:
+        if not (text.isascii() and text.isdecimal() and len(text) <= 6 and int(text) >= least):
+            raise ArgumentTypeError(f"{text!r} is no whole number from {least} on")
+        return int(text)
+
+    return read
+
+
+def jobs(text: str) -> int:
+    """Read a number of scenarios at once; `cores` stands for the processor's."""
+    if text != "cores":
+        return count(1)(text)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def tag(text: str) -> str:
+    """Read a tag, or `!` and a tag."""
+    if not re.fullmatch("!?[a-z0-9][-a-z0-9]{0,62}", text):
+        raise ArgumentTypeError(f"{text!r} is no tag; write smoke or '!smoke'")
+    return text
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Read names parted by commas."""
+    found = tuple(part.strip() for part in text.split(","))
+    if not all(found):
+        raise ArgumentTypeError(f"{text!r} has an empty name in it; write A,B")
+    return found
+
+
+def external(text: str) -> str:
+    """Read where an external host is."""
+    if not _EXTERNAL.fullmatch(text):
+        raise ArgumentTypeError(
+            f"{text!r}: write NAME=IP:PORT, like partner=192.0.2.7:443 or partner=[2001:db8::7]:443"
+        )
+    return text
+
+
+def pattern(text: str) -> FlowPattern:
+    """Read a flow as scenario files write it."""
+    from prober.flows import parse_pattern
+
+    try:
+        return parse_pattern(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def fault(text: str) -> str:
+    """Read the name of a lie."""
+    from prober.cluster.lab.faults import parse_fault
+
+    return str(parse_fault(text))
+
+
+def fail_on(text: str) -> tuple[str, ...]:
+    """Read statuses parted by commas."""
+    found = tuple(word.lower() for word in names(text))
+    if wrong := [word for word in found if word not in FAIL_ON]:
+        raise ArgumentTypeError(f"{wrong[0]!r} is none of {', '.join(FAIL_ON)}")
+    return tuple(word.upper() for word in found)
+
+
+def report(text: str) -> tuple[str, str]:
+    """Read a format and where to write it."""
+    form, equals, file = text.partition("=")
+    if not equals or not file or form not in FORMATS:
+        raise ArgumentTypeError(f"{text!r}: write FORMAT=FILE, like junit=report.xml or json=-; {', '.join(FORMATS)}")
+    return form, file
