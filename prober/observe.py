@@ -82,9 +82,9 @@ class Observer:
     def _stream(
         self, step: int, this: RoundInFlight, source: Source, flows: Sequence[Flow], state: ClusterState
     ) -> None:
-        token = secrets.token_hex(4)
+        token = secrets.token_hex(4)  # never in a nonce: whom it reaches could write lines of this stream
         probes = [
-            probe(f, state, cell=i, timeout=self._timeout, nonce=f"{token}-{i}", hostname=self._cluster.hostname)
+            probe(f, state, cell=i, timeout=self._timeout, nonce=secrets.token_hex(6), hostname=self._cluster.hostname)
             for i, f in enumerate(flows)
         ]
         open_cells = dict(enumerate(flows))

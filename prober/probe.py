@@ -8,8 +8,8 @@ The request that `probe.sh` reads, and the lines that it answers (fields parted 
     TOKEN end                                            TOKEN end COUNT
 
 TOKEN is drawn for each stream, so that a line of another run is never taken for an answer. UPTIME, BEGIN and END are
-seconds of /proc/uptime. TEXT is what nc or dig wrote, `\n` for a line end, `\\` for a backslash. EXIT is no evidence:
-nc says 1 for every failure, and `nc -u -z` 0 for a dropped packet.
+seconds of /proc/uptime. TEXT is what nc or dig wrote, `\n` and `\r` for a line's ends, `\\` for a backslash. EXIT is no
+evidence, for nc says 1 for every failure and `nc -u -z` 0 for a dropped packet; but above 125 it says that nothing ran.
 """
 
 from __future__ import annotations
@@ -108,18 +108,19 @@ def command(probe: Probe) -> str:
     family = "-6" if probe.family is Family.IPV6 else "-4"
     match probe.kind:
         case Kind.TCP:
-            return f"nc -v {family} -w {timeout} {host} {port} </dev/null"
+            return f"nc -v {family} -w {timeout} -W 1 {host} {port} </dev/null"
         case Kind.HANDSHAKE:
             return f"nc -v -z {family} -w {timeout} {host} {port}"
         case Kind.UDP:
             return f"echo {probe.nonce} | nc -u {family} -w {timeout} -W 1 {host} {port}"
         case Kind.DNS:
-            return f"dig +tries=1 +time={timeout} +ignore {host} A"
+            return f"dig -r +tries=1 +time={timeout} +ignore -q {host} -t A"
         case Kind.DNS_TCP:
-            return f"dig +tcp +tries=1 +time={timeout} {host} A"
+            return f"dig -r +tcp +tries=1 +time={timeout} -q {host} -t A"
 
 
 _ESCAPE = re.compile(r"\\(.)")
+_LINE_ENDS = {"n": "\n", "r": "\r"}
 
 
 def read_line(line: str, token: str) -> Line | None:
@@ -132,59 +133,96 @@ def read_line(line: str, token: str) -> Line | None:
             case [first, "end", count] if first == token:
                 return EndLine(count=int(count))
             case [first, cell, code, begin, end, text] if first == token:
-                plain = _ESCAPE.sub(lambda m: "\n" if m[1] == "n" else m[1], text)
+                plain = _ESCAPE.sub(lambda m: _LINE_ENDS.get(m[1], m[1]), text)
                 return Answer(cell=int(cell), exit=int(code), begin=float(begin), end=float(end), text=plain)
     except ValueError:
         pass
     return None
 
 
-# Recorded from OpenBSD nc 1.219 and dig 9.18, with glibc's and with musl's words for the same errors.
-_TIMED_OUT = re.compile(r"timed out|Operation timed out")
-_REFUSED = re.compile(r"[Cc]onnection refused")
-_UNREACHABLE = re.compile(
-    r"No route to host|Host is unreachable|[Nn]etwork (is )?unreachable|[Hh]ost unreachable|"
-    r"Permission denied|Operation not permitted|permission denied"
+# What OpenBSD nc 1.219 (with the words of glibc and of musl) and dig 9.18 say: tests/data/recorded. Lines are
+# matched whole: beside one that is not known, what another says is no evidence.
+_ERRORS = {
+    "Connection timed out": Outcome.TIMED_OUT,  # the kernel gave up before nc did
+    "Operation timed out": Outcome.TIMED_OUT,  # musl
+    "Connection refused": Outcome.REFUSED,
+    "No route to host": Outcome.UNREACHABLE,
+    "Host is unreachable": Outcome.UNREACHABLE,  # musl
+    "Network is unreachable": Outcome.UNREACHABLE,
+    "Network unreachable": Outcome.UNREACHABLE,  # musl
+    "Protocol not available": Outcome.UNREACHABLE,  # rejected with icmp prot-unreachable
+    "Permission denied": Outcome.UNREACHABLE,
+    "Operation not permitted": Outcome.UNREACHABLE,  # an engine that refuses connect() itself
+}
+_NO_NAMES = (
+    "Name or service not known",
+    "No address associated with hostname",
+    "Temporary failure in name resolution",
+    "Name does not resolve",  # musl
+    "Try again",  # musl
 )
-_NO_NAME = re.compile(r"^nc: getaddrinfo(:| for host )")
-_SUCCEEDED = re.compile(r"Connection to .* \d+ port \[(tcp|udp)/[^\]]*\] succeeded!")
-_FAILED = re.compile(r"^nc: connect to .* port \d+ \((tcp|udp)\) (failed|timed out)")
+_SUCCEEDED = re.compile(r"Connection to \S+( \(\S+\))? \d+ port \[(tcp|udp)/\S+\] succeeded!")
+_TIMED_OUT = re.compile(r"nc: connect to \S+( \(\S+\))? port \d+ \(tcp\) timed out: Operation (now )?in progress")
+_FAILED = re.compile(r"nc: connect to \S+( \(\S+\))? port \d+ \(tcp\) failed: (?P<error>.+)")
+_NO_NAME = re.compile(r'nc: getaddrinfo for host "\S+" port \d+: (?P<error>.+)')
+
 _DIG_ANSWER = re.compile(r"^;; ->>HEADER<<- opcode: QUERY, status: [A-Z0-9]+, id: \d+", re.MULTILINE)
-_DIG_ERROR = re.compile(r"^;; (communications error|Connection to|UDP setup with|no servers could)", re.MULTILINE)
+_DIG_CLOSING = ";; no servers could be reached"
+_DIG_UNCONNECTED = re.compile(
+    r";; (?:Connection to|UDP setup with) (?P<at>\S+?)#\d+\S* for \S+ failed: (?P<error>.+)\."
+)
+_DIG_UNANSWERED = re.compile(r";; communications error to (?P<at>\S+?)#\d+: (?P<error>.+)")
+_DIG_ERRORS = {
+    "timed out": Outcome.TIMED_OUT,
+    "connection refused": Outcome.REFUSED,
+    "host unreachable": Outcome.UNREACHABLE,
+    "network unreachable": Outcome.UNREACHABLE,
+    "permission denied": Outcome.UNREACHABLE,
+}
+_DIG_MUTE = ("timed out", "end of file", "connection reset")  # by TCP, once connected
+
+# Of several addresses one dropped: dropping is the stronger evidence
+_STRONGEST = (Outcome.NO_RESULT, Outcome.SILENT, Outcome.TIMED_OUT, Outcome.REFUSED, Outcome.UNREACHABLE)
 
 
 def outcome(probe: Probe, answer: Answer) -> Outcome:
     """Return what an attempt saw. A text that nobody has recorded is NO_RESULT, never a denial."""
+    if not 0 <= answer.exit <= 125 or not answer.begin <= answer.end:
+        return Outcome.NO_RESULT  # nc or dig is missing or was killed; or a clock that runs backwards
     match probe.kind:
         case Kind.TCP | Kind.HANDSHAKE:
             return _tcp(probe, answer.text)
         case Kind.UDP:
             return _udp(probe, answer)
         case Kind.DNS | Kind.DNS_TCP:
-            return _dns(answer.text)
+            return _dns(answer.text, tcp=probe.kind is Kind.DNS_TCP)
 
 
 def _tcp(probe: Probe, text: str) -> Outcome:
     # A name with several addresses: a line for each that failed, then perhaps the one that succeeded.
-    lines = text.splitlines()
-    failed: list[str] = []
-    while lines and _FAILED.match(lines[0]):
-        failed.append(lines.pop(0))
+    lines = text.split("\n")
+    failed: list[Outcome] = []
+    while lines and (why := _failed(lines[0])):
+        failed.append(why)
+        lines.pop(0)
     if lines and _SUCCEEDED.fullmatch(lines[0]):
         return Outcome.CONNECTED if probe.kind is Kind.HANDSHAKE else _named(probe, "\n".join(lines[1:]))
     if lines:
-        return Outcome.NO_NAME if len(lines) == 1 and not failed and _NO_NAME.match(lines[0]) else Outcome.NO_RESULT
-    found = [_errno(line) for line in failed]
-    # Of several addresses one dropped: dropping is the stronger evidence
-    return next((o for o in (Outcome.TIMED_OUT, Outcome.REFUSED, Outcome.UNREACHABLE) if o in found), Outcome.NO_RESULT)
+        return Outcome.NO_NAME if len(lines) == 1 and not failed and _nameless(lines[0]) else Outcome.NO_RESULT
+    return min(failed, key=_STRONGEST.index)
 
 
-def _errno(line: str) -> Outcome:
-    if _TIMED_OUT.search(line):
+def _failed(line: str) -> Outcome | None:
+    """Return why one address was not reached; None for a line that does not say so."""
+    if _TIMED_OUT.fullmatch(line):
         return Outcome.TIMED_OUT
-    if _REFUSED.search(line):
-        return Outcome.REFUSED
-    return Outcome.UNREACHABLE if _UNREACHABLE.search(line) else Outcome.NO_RESULT
+    found = _FAILED.fullmatch(line)
+    return _ERRORS.get(found["error"], Outcome.NO_RESULT) if found else None
+
+
+def _nameless(line: str) -> bool:
+    found = _NO_NAME.fullmatch(line)
+    return found is not None and found["error"] in _NO_NAMES
 
 
 def _named(probe: Probe, said: str) -> Outcome:
@@ -195,24 +233,35 @@ def _named(probe: Probe, said: str) -> Outcome:
 
 
 def _udp(probe: Probe, answer: Answer) -> Outcome:
-    text = answer.text.strip()
-    if _NO_NAME.match(text):
-        return Outcome.NO_NAME
-    if text.startswith("nc: "):
-        return _errno(text)
-    if not text:
+    # Whatever came from the network is an answer, even if it reads like nc's own words: without -v nc has few.
+    if not answer.text:
         # nc without -v says nothing for an ICMP error, only sooner: empty before the timeout is a refusal. The clock is
         # read before nc starts and after it ended, so a busy machine can only lengthen the time.
         return Outcome.REFUSED if answer.end - answer.begin < probe.timeout - 0.05 else Outcome.TIMED_OUT
+    text = answer.text.strip()
+    if answer.exit:
+        return Outcome.NO_NAME if _nameless(text) else Outcome.NO_RESULT
     nonce, _, name = text.partition(" ")
     if nonce != probe.nonce:
         return Outcome.WRONG_PEER
     return Outcome.CONNECTED if not probe.names or name.strip() in probe.names else Outcome.WRONG_PEER
 
 
-def _dns(text: str) -> Outcome:
+def _dns(text: str, *, tcp: bool) -> Outcome:
     if _DIG_ANSWER.search(text):
         return Outcome.CONNECTED
-    if _DIG_ERROR.search(text):
-        return _errno(text)
-    return Outcome.NO_RESULT
+    lines = text.split("\n")
+    if lines.pop() != _DIG_CLOSING or not lines:
+        return Outcome.NO_RESULT
+    return min((_dig_error(line, tcp=tcp) for line in lines), key=_STRONGEST.index)
+
+
+def _dig_error(line: str, *, tcp: bool) -> Outcome:
+    found = _DIG_UNCONNECTED.fullmatch(line)
+    if found is None:
+        found = _DIG_UNANSWERED.fullmatch(line)
+        if found and tcp:  # the handshake was made: whoever it was says nothing, which is no denial
+            return Outcome.SILENT if found["error"] in _DIG_MUTE else Outcome.NO_RESULT
+    if found is None or found["at"] == "::1" or found["at"].startswith("127."):
+        return Outcome.NO_RESULT  # dig asks its own host where resolv.conf names nobody
+    return _DIG_ERRORS.get(found["error"], Outcome.NO_RESULT)
