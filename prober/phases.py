@@ -76,7 +76,8 @@ class Phases:
             if len(good) >= needed and not under_way:
                 return True
             due = self._due(rounds, good, Verdict.DENIED in wanted.values())
-            late = not good and bool(rounds) and due > deadline
+            # after the deadline only what has agreed is held on to; a round that may yet disagree is not
+            late = bool(rounds) and due > deadline and not (good and good[0].done)
             if late and not under_way:
                 return False
             self._check(rounds, wanted, state)
@@ -111,11 +112,27 @@ class Phases:
 
 
 def _disagreeing(this: RoundInFlight, wanted: Mapping[Flow, Verdict], state: ClusterState) -> list[Flow]:
-    """Return the cells that disagree so far: at once those that are open and should not be, the rest at the end."""
+    """Return the cells that disagree so far: at once those that cannot agree any more, the rest at the round's end."""
     seen = dict(this.seen)
-    if not this.done:
-        return [f for f, v in wanted.items() if v is Verdict.DENIED and seen.get(f) is Outcome.CONNECTED]
-    return [f for f, v in wanted.items() if not _agrees(f, v, seen, state)]
+    return [
+        f
+        for f, v in wanted.items()
+        if not _agrees(f, v, seen, state) and (this.done or _cannot_agree(f, v, seen, state))
+    ]
+
+
+def _cannot_agree(flow: Flow, wanted: Verdict, seen: Mapping[Flow, Outcome], state: ClusterState) -> bool:
+    """Say whether what came in of a round so far already speaks against the cell."""
+    match wanted:
+        case Verdict.ALLOWED:
+            return flow in seen
+        case Verdict.DENIED:
+            vouching = vouchers(flow, state)
+            return seen.get(flow) is Outcome.CONNECTED or any(
+                v in seen and seen[v] is not Outcome.CONNECTED for v in vouching
+            )
+        case Verdict.UNKNOWN:
+            return False
 
 
 def _agrees(flow: Flow, wanted: Verdict, seen: Mapping[Flow, Outcome], state: ClusterState) -> bool:
