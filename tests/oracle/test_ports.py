@@ -160,3 +160,11 @@ def test_s32_an_sctp_policy_isolates_for_tcp() -> None:
     """A policy that opens SCTP only denies TCP and UDP."""
     given = state(X, Y, policy("a/p", "app=y", ingress=[rule(port(None, SCTP))]))
     assert [ALLOWED, DENIED, DENIED] == [ruling(given, "a/x -> a/y:80", p) for p in (SCTP, TCP, UDP)]
+
+
+def test_a_rule_that_allows_settles_what_another_leaves_open() -> None:
+    """One rule that surely matches is enough, before or after one that may."""
+    for rules in ([rule(ANY, port("http")), rule(port(80))], [rule(port(80)), rule(ANY, port("http"))]):
+        found = judged(state(X, Y, policy("a/p", "app=x", egress=rules)), "a/x -> a/y:80")
+        assert (ALLOWED, ()) == (found.ruling, found.doubts)
+        assert (1, 1) == (len(found.sides[0].allowing), len(found.sides[0].maybe))
