@@ -92,8 +92,8 @@ def _side(state: ClusterState, direction: Direction, subject: Pod, leg: Leg) -> 
         return replace(side, exempt="it comes from the pod's own node (semantics 40)")
     if subject.host_network:
         text = f"{subject.ref} is on its node's network, where policies may be ignored"
-        doubt = Doubt(topic=Topic.HOST_NETWORK, text=text, rule=41)
-        return replace(side, ruling=Ruling.INDETERMINATE, doubt=doubt)
+        ignored = Doubt(topic=Topic.HOST_NETWORK, text=text, rule=41)
+        return replace(side, ruling=Ruling.INDETERMINATE, doubt=ignored)
     fits = [
         (RuleRef(p.ref, n), rule_fits(state, p, rule, direction, leg))
         for p in policies
@@ -106,9 +106,9 @@ def _side(state: ClusterState, direction: Direction, subject: Pod, leg: Leg) -> 
     )
     if side.allowing:  # semantics 5: one rule of any policy is enough
         return side
-    open_node = side.maybe[0][1] if side.maybe else _own_node(direction, subject, leg)
-    if open_node:
-        return replace(side, ruling=Ruling.INDETERMINATE, doubt=open_node)
+    doubt = side.maybe[0][1] if side.maybe else _own_node(direction, subject, leg)
+    if doubt:
+        return replace(side, ruling=Ruling.INDETERMINATE, doubt=doubt)
     return replace(side, ruling=Ruling.DENIED)
 
 
