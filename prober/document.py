@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -49,14 +49,14 @@ class Value:
     def members(self) -> Iterator[Value]:
         """Yield the members of a list, or fail."""
         if not isinstance(self.raw.content, list):
-            raise self.wrong(f"{self.kind()}, where a list is expected")
+            raise self.wrong(f"{self.kind()}, where a list is expected", "write it in brackets, [one, two]")
         for i, raw in enumerate(self.raw.content):
             yield Value(file=self.file, line=raw.line, key=f"{self.key}[{i}]", raw=raw)
 
     def entries(self) -> dict[str, Value]:
         """Return the entries of a mapping, or fail."""
         if not isinstance(self.raw.content, dict):
-            raise self.wrong(f"{self.kind()}, where a mapping is expected")
+            raise self.wrong(f"{self.kind()}, where a mapping is expected", "write keys and values, {key: value}")
         prefix = f"{self.key}." if self.key else ""
         return {
             k: Value(file=self.file, line=line, key=prefix + shortened(k), raw=raw)
@@ -106,16 +106,18 @@ class Gather:
             self.mistakes.extend(error.mistakes)
             return default
 
-    def fields(self, value: Value, known: Iterable[str], required: Iterable[str] = ()) -> dict[str, Value]:
+    def fields(self, value: Value, known: Sequence[str], required: Sequence[str] = ()) -> dict[str, Value]:
         """Return a mapping's entries by name; unknown and missing ones are mistakes."""
         entries = value.entries()
-        known = tuple(known)
+        absent = tuple(k for k in known if k not in entries)
+        misspelt = set()
         for key, entry in entries.items():
             if key not in known:
-                self.mistakes.append(entry.mistake("unknown key", nearest(key, known)))
+                self.mistakes.append(entry.mistake("unknown key", nearest(key, absent or known)))
+                misspelt.update(difflib.get_close_matches(key[:80], absent, 1))
         for key in required:
-            if key not in entries:
-                self.mistakes.append(value.mistake(f"`{key}` is missing"))
+            if key in absent and key not in misspelt:  # one mistake for one slip of the pen
+                self.mistakes.append(value.mistake(f"`{key}` is missing", "add it"))
         return {k: v for k, v in entries.items() if k in known}
 
     def done(self) -> None:
@@ -126,15 +128,22 @@ class Gather:
 def nearest(word: str, known: Iterable[str], label: str = "known keys") -> str:
     """Return the remedy for an unknown word: the known one that is meant, or all of them."""
     known = tuple(known)
-    close = difflib.get_close_matches(word[:80], known, 1)
+    same = [k for k in known if k.lower() == word.lower()]
+    # names with a namespace are alike by it alone, so more of them must agree
+    close = same or difflib.get_close_matches(word[:80], known, 1, 0.85 if "/" in word else 0.6)
     return f"did you mean `{close[0]}`?" if close else f"{label}: {', '.join(known) or 'none'}"
 
 
 def text(value: Value) -> str:
     """Read text that is not empty."""
     if value.raw.content == "":
-        raise value.wrong("the text is empty")
+        raise value.wrong("the text is empty", "write something")
     return any_text(value)
+
+
+def sentence(value: Value) -> str:
+    """Read text for people, on one line however it is written."""
+    return " ".join(text(value).split())
 
 
 def any_text(value: Value) -> str:
@@ -148,7 +157,8 @@ def any_text(value: Value) -> str:
         case int():
             raise value.wrong(f"{value.kind()}, where text is expected", f'quote it: "{content}"')
         case _:
-            raise value.wrong(f"{value.kind()}, where text is expected")
+            remedy = "write text, in quotes where it holds `: ` or begins with a bracket"
+            raise value.wrong(f"{value.kind()}, where text is expected", remedy)
 
 
 def whole(value: Value) -> int:
@@ -156,9 +166,8 @@ def whole(value: Value) -> int:
     content = value.raw.content
     if isinstance(content, int):
         return content
-    remedy = "write it in decimal digits, without quotes" if isinstance(content, Odd | str) else ""
     kind = f"`{shortened(content.text)}` is no decimal number" if isinstance(content, Odd) else value.kind()
-    raise value.wrong(f"{kind}, where a whole number is expected", remedy)
+    raise value.wrong(f"{kind}, where a whole number is expected", "write it in decimal digits, without quotes")
 
 
 def flag(value: Value) -> bool:
@@ -167,7 +176,7 @@ def flag(value: Value) -> bool:
         case Boolean(text=written) if written in ("true", "false"):
             return written == "true"
         case _:
-            raise value.wrong(f"{value.kind()}, where true or false is expected")
+            raise value.wrong(f"{value.kind()}, where true or false is expected", "write true or false")
 
 
 def _all(read: Callable[[str, Value], T], found: Iterable[tuple[str, Value]]) -> tuple[T, ...]:
@@ -189,9 +198,15 @@ def many(read: Callable[[Value], T]) -> Callable[[Value], tuple[T, ...]]:
 
 
 def one_or_many(read: Callable[[Value], T]) -> Callable[[Value], tuple[T, ...]]:
-    """Return a reader of lists that takes a single member without brackets too."""
-    read_list = many(read)
-    return lambda value: read_list(value) if value.is_list or value.is_null else (read(value),)
+    """Return a reader of lists, never empty, that takes a single member without brackets too."""
+
+    def read_some(value: Value) -> tuple[T, ...]:
+        found = many(read)(value) if value.is_list or value.is_null else (read(value),)
+        if not found:
+            raise value.wrong("the list is empty", "remove the key, or write something in it")
+        return found
+
+    return read_some
 
 
 def each(read: Callable[[str, Value], T]) -> Callable[[Value], tuple[T, ...]]:
@@ -211,5 +226,6 @@ def documents(content: str, file: str) -> tuple[Value, ...]:
     """Return the documents of a text that are not empty, or raise all its mistakes."""
     found = pieces(content, file)
     if not found:
-        raise InputError((Mistake(file=file, line=0, key="", what="the file is empty"),))
+        nothing = Mistake(file=file, line=0, key="", what="the file is empty", remedy="write something in it")
+        raise InputError((nothing,))
     return tuple(Value(file=file, line=raw.line, key="", raw=raw) for raw in found)

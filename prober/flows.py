@@ -26,7 +26,7 @@ from prober.model import (
 
 API_PORT = 443  # of the Service `kubernetes`
 DNS_PORT = 53
-RESERVED_NAMESPACES = ("any", "svc", "name", "ext", "node", "dns")  # they begin a flow's other ends
+RESERVED_NAMESPACES = ("any", "svc", "name", "ext", "node", "dns", "apiserver")  # they begin a flow's other ends
 ANY = "any"
 LONGEST = 700  # two names of 253 characters and what stands around them
 

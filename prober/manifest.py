@@ -107,7 +107,7 @@ def _policy(value: Value, default_namespace: str | None, fill: Fill) -> NetworkP
     take = Gather()
     required = ("apiVersion", "kind", "metadata")
     fields = api_fields(take, value, (*required, "spec", "status"), required)
-    take(_constant(API_VERSION, f"a {KIND} has {API_VERSION}"), fields.get("apiVersion"), None)
+    take(_constant(API_VERSION, "older versions are gone from the API"), fields.get("apiVersion"), None)
     namespace, name = take(lambda v: _metadata(v, default_namespace), fields.get("metadata"), ("", ""))
     spec = take(lambda v: _spec(v, namespace, name, fill), fields.get("spec"), None)
     take.done()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network
 
 from prober.document import Gather, Value, many, nearest, text
@@ -35,11 +35,12 @@ from prober.yamltext import shortened
 Fill = Callable[[Value], str | None]
 
 
-def api_fields(take: Gather, value: Value, known: Iterable[str], required: Iterable[str] = ()) -> dict[str, Value]:
+def api_fields(take: Gather, value: Value, known: Sequence[str], required: Sequence[str] = ()) -> dict[str, Value]:
     """Return an object's fields; a null is an absent one, as in the API."""
-    given = {k: v for k, v in take.fields(value, known).items() if not v.is_null}
-    take.mistakes += [value.mistake(f"`{k}` is missing") for k in required if k not in given]
-    return given
+    found = take.fields(value, known, required)
+    empty = [v for k, v in found.items() if k in required and v.is_null]
+    take.mistakes += [v.mistake("nothing stands here", "give it a value") for v in empty]
+    return {k: v for k, v in found.items() if not v.is_null}
 
 
 def rule(value: Value, side: str, fill: Fill) -> Rule:
@@ -93,10 +94,7 @@ def _block(value: Value, fill: Fill) -> IPBlock:
 
 def _network(value: Value, fill: Fill) -> Network | None:
     word = fill(value)
-    try:
-        return None if word is None else address_block(word)
-    except ValueError as error:
-        raise value.wrong(f"`{shortened(word or '')}` is no address block", shortened(str(error))) from None
+    return None if word is None else address_block(value, word)
 
 
 def _port(value: Value) -> PolicyPort:

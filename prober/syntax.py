@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from prober.document import Value, any_text, each, text, whole
+from prober.document import Value, any_text, each, nearest, text, whole
 from prober.model import Labels, Network, Protocol
 from prober.yamltext import shortened
 
@@ -24,7 +24,7 @@ class Spelling:
     def fault(self, word: str) -> str:
         """Return what is wrong with a word, or nothing."""
         if len(word) > self.longest:
-            return f"`{shortened(word)}` is too long for {self.what}: at most {self.longest} characters"
+            return f"`{shortened(word)}` is too long for a {self.what}: at most {self.longest} characters"
         return "" if self.pattern.fullmatch(word) else f"`{shortened(word)}` is no {self.what}"
 
 
@@ -100,9 +100,7 @@ def protocol(value: Value) -> Protocol:
     """Read TCP, UDP or SCTP (semantics 32)."""
     word = text(value)
     if word not in Protocol.__members__:
-        known = ", ".join(Protocol)
-        close = f"did you mean {word.upper()}?" if word.upper() in Protocol.__members__ else f"one of {known}"
-        raise value.wrong(f"`{shortened(word)}` is no protocol", close)
+        raise value.wrong(f"`{shortened(word)}` is no protocol", nearest(word, Protocol, "one of"))
     return Protocol(word)
 
 
@@ -110,14 +108,16 @@ _V4_BLOCK = re.compile(r"(\d{1,4}(?:\.\d{1,4}){3})/(\d{1,3})", re.ASCII)
 _V6_BLOCK = re.compile(r"([0-9A-Fa-f:]*:[0-9A-Fa-f:]*(?:\.[0-9.]*)?)/(\d{1,3})", re.ASCII)
 
 
-def address_block(word: str) -> Network:
-    """Return an address block as the API reads it: no leading zeros, host bits masked (semantics 30); ValueError."""
-    if found := _V4_BLOCK.fullmatch(word):
-        octets = ".".join(str(int(octet)) for octet in found[1].split("."))
-        return IPv4Network(f"{octets}/{int(found[2])}", strict=False)
-    if found := _V6_BLOCK.fullmatch(word):
-        block = IPv6Network(f"{found[1]}/{int(found[2])}", strict=False)
-        if block.network_address.ipv4_mapped is not None:
-            raise ValueError("an IPv4 address in IPv6 clothes: write it as IPv4")
-        return block
-    raise ValueError("address/length is expected, like 10.0.0.0/8 or fd00::/8")
+def address_block(value: Value, word: str) -> Network:
+    """Return the address block that a word at `value` means: no leading zeros, host bits masked (semantics 30)."""
+    try:
+        if found := _V4_BLOCK.fullmatch(word):
+            octets = ".".join(str(int(octet)) for octet in found[1].split("."))
+            return IPv4Network(f"{octets}/{int(found[2])}", strict=False)
+        if found := _V6_BLOCK.fullmatch(word):
+            block = IPv6Network(f"{found[1]}/{int(found[2])}", strict=False)
+            if block.network_address.ipv4_mapped is None:
+                return block
+    except ValueError:
+        pass
+    raise value.wrong(f"`{shortened(word)}` is no address block", "write ADDRESS/LENGTH, like 10.0.0.0/8 or fd00::/8")

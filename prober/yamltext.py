@@ -120,7 +120,7 @@ class _Builder:
         number = mark.line + 1 if mark else 0
         written = content.splitlines()[number - 1] if 0 < number <= content.count("\n") + 1 and content else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
-        remedy = ""
+        remedy = "look also at the lines before"
         if "\t" in written[: len(written) - len(written.lstrip())]:
             problem, remedy = "a tab stands in the indentation", "indent with spaces"
         elif "*" in written and "alias" in str(error):
@@ -135,9 +135,9 @@ class _Builder:
         line = _line(event)
         self.size += 1
         if self.size > MAX_VALUES:
-            raise self._end(line, "", f"more than {MAX_VALUES} values, aliases counted as often as they are used")
+            raise self._end(line, "", f"more than {MAX_VALUES} values, aliases counted as often as used", "write less")
         if depth > MAX_DEPTH:
-            raise self._end(line, "", f"nested more than {MAX_DEPTH} levels deep")
+            raise self._end(line, "", f"nested more than {MAX_DEPTH} levels deep", "write it flatter")
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event.anchor, line, key)
         assert isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent)  # noqa: S101 - the parser's grammar
@@ -162,7 +162,7 @@ class _Builder:
             raise self._end(line, key, what, "for every pod write `any`")
         target = self.anchors[anchor]
         if target is None:
-            raise self._end(line, key, f"*{shortened(anchor)} contains itself")
+            raise self._end(line, key, f"*{shortened(anchor)} contains itself", "write it out")
         self.size += target.size
         return target
 
@@ -225,7 +225,7 @@ class _Builder:
                 self._wrong(line, key, f"the key {written} is a boolean to YAML", f'quote it: "{written}"')
                 return written
             case None:
-                self._wrong(line, key, "a key is empty")
+                self._wrong(line, key, "a key is empty", "write one")
                 return ""
             case _:
                 raise self._end(line, key, "a key is a list or a mapping", "to write text, quote it")
@@ -234,5 +234,5 @@ class _Builder:
         sources = raw.content if isinstance(raw.content, list) else [raw]
         found = [s.content for s in sources if isinstance(s.content, dict)]
         if len(found) < len(sources):
-            self._wrong(line, key, "`<<` merges mappings, and this is none")
+            self._wrong(line, key, "`<<` merges mappings, and this is none", "write the keys out")
         return found

@@ -80,16 +80,18 @@ def _missing_end(end: object, state: ClusterState) -> tuple[str, str] | None:
     match end:
         case PodRef() as ref if str(ref) not in pods:
             return f"there is no pod {ref} then", nearest(str(ref), pods, "the pods are")
-        case AnyPod(namespace=name) if name and name not in state.namespaces:
-            return f"there is no namespace {name}", nearest(name, state.namespaces, "the namespaces are")
-        case AnyPod() as any_pod if not any(any_pod.takes(p) for p in state.probe_pods()):
-            return f"`{any_pod}` is no pod then", f"the pods are: {', '.join(pods) or 'none'}"
+        case AnyPod(namespace=name) as any_pod if not any(any_pod.takes(p) for p in state.probe_pods()):
+            namespaces = dict.fromkeys(p.namespace for p in state.probe_pods())
+            return f"there is no pod{f' in {name}' if name else ''} then", nearest(name, namespaces, "pods are in")
+        case NodeRef() as ref if ref not in state.nodes:
+            return f"there is no {ref}", nearest(str(ref), map(str, state.nodes), "the nodes are")
         case ExternalRef() as ref if ref not in state.externals:
             return f"there is no external host {ref.name}", "declare it under `external`"
         case ServiceRef() as ref if ref in (state.resolver, state.api_server):
             return f"{ref} is the cluster's own", "write dns/NAME or apiserver"
         case ServiceRef() as ref if ref not in state.services:
-            return f"there is no Service {ref}", nearest(str(ref), map(str, state.services), "the Services are")
+            ours = [str(r) for r in state.services if r not in (state.resolver, state.api_server)]
+            return f"there is no Service {ref}", nearest(str(ref), ours, "the Services are")
         case ServiceRef() as ref if state.services[ref].headless:
             return f"{ref} is headless and has no address", f"write name/{ref.name}.{ref.namespace}"
         case _:
@@ -115,8 +117,12 @@ def _missing_port(pattern: FlowPattern, state: ClusterState) -> tuple[str, str] 
             ports = service_ports(state, service, by_name=True)
         case _:
             return None
+    asked = f"{pattern.protocol.lower()} port" if pattern.protocol else "port"
     declared = ", ".join(f"{p}{f' ({p.name})' if p.name else ''}" for p in ports)
-    return f"{pattern.target} declares no such port", f"it declares {declared or 'none'}"
+    return (
+        f"{pattern.target} declares no {asked}{f' {pattern.port}' if pattern.port else ''}",
+        f"it declares {declared}" if declared else "declare it under `ports`",
+    )
 
 
 def _namespace(pattern: FlowPattern, state: ClusterState) -> str:

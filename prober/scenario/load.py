@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from prober.document import Gather, Value, document, many, nearest, one_or_many, text
+from prober.document import Gather, Value, document, many, nearest, sentence, text
 from prober.errors import InputError, Mistake, UsageError
 from prober.model import AddPod, ClusterState, Family, NodeRef, Protocol, Topology
 from prober.scenario.records import SUFFIX, Need, Scenario, Step
@@ -103,8 +103,8 @@ def _load(path: str, read: Callable[[str], str], state: ClusterState | None) -> 
     take = Gather()
     known_keys = ("summary", "tags", "requires", "families", *KEYS, "steps")
     fields = take.fields(document(texts[path], path), known_keys, ("summary", "namespaces", "pods", "steps"))
-    summary = take(text, fields.get("summary"), "")
-    tags = take(one_or_many(_tag), fields.get("tags"), ())
+    summary = take(sentence, fields.get("summary"), "")
+    tags = take(many(_tag), fields.get("tags"), ())
     requires = take(many(_need), fields.get("requires"), ())
     families = take(_families, fields.get("families"), ())
     topology, known = read_topology(fields, take)

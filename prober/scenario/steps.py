@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from prober.document import Gather, Located, T, Value, documents, each, one_or_many, text
+from prober.document import Gather, Located, T, Value, documents, each, one_or_many, sentence, text
 from prober.flows import ANY, parse_pattern
 from prober.manifest import read as read_policies
 from prober.model import NAME_LABEL, LabelNamespace, LabelPod, Pod, PodRef, PolicyRef
@@ -40,7 +40,7 @@ def read_step(value: Value, known: Known, open_file: Open) -> Draft:
     take = Gather()
     fields = take.fields(value, ("name", *ORDER, "expect"), ("name",))
     draft = Draft(
-        name=take(text, fields.get("name"), ""),
+        name=take(sentence, fields.get("name"), ""),
         at=value,
         remove=take(one_or_many(_located(lambda v: PodRef(*read_pod_name(v)))), fields.get("remove"), ()),
         add=take(each(lambda key, v: Located(read_pod(key, v, known), v)), fields.get("add"), ()),

@@ -34,6 +34,8 @@ from prober.scenario.steps import Draft
 from prober.scenario.templates import filled_from, nearest_pod
 from prober.scenario.topology import known_namespace
 
+_EARLIER = "apply it in an earlier step: a step deletes before it applies"
+
 K = TypeVar("K")
 Thing = TypeVar("Thing", Pod, External, Node)
 
@@ -132,7 +134,8 @@ class _Story:
             what = f"there is no policy {found.it} then"
             if name == ANY:
                 what = f"no policy is in force{'' if namespace == ANY else f' in {namespace}'} then"
-            raise found.at.wrong(what, nearest(str(found.it), map(str, self.state.policies), "in force"))
+            known = tuple(map(str, self.state.policies))
+            raise found.at.wrong(what, nearest(str(found.it), known, "in force") if known else _EARLIER)
         return tuple(DeletePolicy(policy=ref) for ref in meant)
 
     def _apply(self, found: Located[NetworkPolicy]) -> tuple[Action, ...]:

@@ -34,8 +34,7 @@ Known = Mapping[str, Namespace] | None  # the scenario's namespaces; None: they 
 
 def read_topology(fields: Mapping[str, Value], take: Gather) -> tuple[Topology, Known]:
     """Read the topology's keys among a file's; its mistakes go to `take`."""
-    empty: tuple[Namespace, ...] | None = None
-    namespaces = take(each(_namespace), fields.get("namespaces"), empty if "namespaces" in fields else ())
+    namespaces = take(each(_namespace), fields.get("namespaces"), None)
     known = None if namespaces is None else {n.name: n for n in namespaces}
     nodes = dict(take(each(_node), fields.get("nodes"), ()))
     topology = Topology(
