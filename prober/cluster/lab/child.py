@@ -187,11 +187,11 @@ class _Lab:
     def do_arrivals(self) -> list[str]:
         return self._listeners.arrivals()
 
-    def do_alive(self) -> list[str]:
-        """Return the owners that are there; a late failure of the rules is told here."""
+    def do_alive(self) -> dict[str, list[str]]:
+        """Return who is there, with the addresses really held; a late failure of the rules is told here."""
         if self._enforcement.problem:
             raise StageError("nft", 0, self._enforcement.problem)
-        return list(self._spaces)
+        return {owner: self._fabric.held(key) for owner, key in self._spaces.items()}
 
     def do_evidence(self, nodes: list[str]) -> str:
         rules = (f"# rules on {node}\n{self._nft.listed(node).strip()}" for node in nodes)

@@ -130,10 +130,14 @@ class LabCluster:
         return blueprint.hostname(self._token, ref)
 
     def identities(self) -> Mapping[PodRef, Identity]:
-        """Return who every pod is now, as the lab's process says who is there."""
+        """Return who every pod is now: who is there, and what addresses it holds, as the lab's process sees it."""
         lab = self._lab()
-        alive = frozenset(lab.link.ask("alive"))
-        return {ref: identity for ref, identity in lab.identities.items() if blueprint.key(ref) in alive}
+        alive: dict[str, list[str]] = lab.link.ask("alive")
+        return {
+            ref: replace(identity, addresses=tuple(alive[blueprint.key(ref)]))
+            for ref, identity in lab.identities.items()
+            if blueprint.key(ref) in alive
+        }
 
     def arrivals(self) -> frozenset[str]:
         """Return what datagrams have brought to any listener since the lab was opened."""

@@ -6,6 +6,7 @@ It knows keys, addresses and links; what a pod, a policy or a Service is, it doe
 from __future__ import annotations
 
 import os
+import socket
 
 from prober.cluster.lab.netlink import LOOPBACK, Netlink
 from prober.cluster.lab.sandbox import NEWNET, Stage, here, setns, unshare
@@ -91,6 +92,12 @@ class Fabric:
         netlink.flush()
         netlink.close()
 
+    def held(self, key: str) -> list[str]:
+        """Return which of a host's addresses are really there: those that a socket can be bound to."""
+        host = self.hosts[key]
+        self.enter(key)
+        return [address for address in host.addresses if _can_bind(address)]
+
     def enter(self, key: str) -> None:
         """Move the calling thread into a host's network namespace."""
         setns(self.hosts[key].namespace)
@@ -133,6 +140,15 @@ class Fabric:
             _sysctl("net/ipv4/ip_forward", "1")
             if self._v6:
                 _sysctl("net/ipv6/conf/all/forwarding", "1")
+
+
+def _can_bind(address: str) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True
 
 
 def _open(host: Host) -> Netlink:
