@@ -6,12 +6,14 @@ source's clock (/proc/uptime), which a Clock event of the same source ties to th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from math import isfinite
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, get_args, get_origin, get_type_hints
 
 from prober.errors import ProberError
 
@@ -179,6 +181,7 @@ Event = (
 )
 
 _KINDS: Mapping[str, type[Event]] = {k.__name__: k for k in Event.__args__}
+_TYPES: Mapping[str, Mapping[str, Any]] = {name: get_type_hints(kind) for name, kind in _KINDS.items()}
 
 
 def plain(event: Event) -> dict[str, Any]:
@@ -190,9 +193,32 @@ def from_plain(data: Mapping[str, Any]) -> Event:
     """Return the event that `plain` wrote; ProberError for anything else."""
     try:
         values = dict(data)
-        return _KINDS[values.pop("event")](**values)
-    except (KeyError, TypeError) as error:
-        raise ProberError(f"not an event of a journal of this version: {str(data)[:200]} ({error})") from None
+        name = values.pop("event")
+        event = _KINDS[name](**values)
+        wrong = next((k for k, kind in _TYPES[name].items() if not _fits(values[k], kind)), None)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _foreign(data, str(error)) from None
+    if wrong is not None:
+        raise _foreign(data, f"{wrong} is {values[wrong]!r}"[:200])
+    return event
+
+
+def _foreign(data: object, why: str) -> ProberError:
+    return ProberError(f"not an event of a journal of this version: {str(data)[:200]} ({why})")
+
+
+def _fits(value: object, kind: Any) -> bool:
+    match get_origin(kind), get_args(kind):
+        case None, ():
+            if kind is float:
+                return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+            return kind is Any or (isinstance(value, kind) and (kind is bool or not isinstance(value, bool)))
+        case origin, (_, inner) if origin is dict:
+            return isinstance(value, dict) and all(_fits(v, inner) for v in value.values())
+        case origin, (inner,) if origin is list:
+            return isinstance(value, list) and all(_fits(v, inner) for v in value)
+        case _, kinds:  # a union
+            return any(_fits(value, k) for k in kinds)
 
 
 class Journal:
@@ -208,15 +234,17 @@ class Journal:
     def write(self, event: Event) -> None:
         """Record an event. A disk that takes no more is noted in `lost` and never stops the run."""
         with self._lock:
+            number = len(self._events)
             self._events.append(event)
             if self._file is None:
                 return
             try:
-                self._file.write(json.dumps(plain(event), ensure_ascii=False) + "\n")
+                # numbered, so that a line that is missing, doubled or moved shows; ASCII, so that no text can hurt
+                self._file.write(json.dumps({**plain(event), "n": number}) + "\n")
                 self._file.flush()
             except OSError as error:
                 self.lost = f"{self.path}: {error.strerror}"
-                self._file = None
+                self._drop()
 
     def events(self) -> tuple[Event, ...]:
         """Return all events so far."""
@@ -225,9 +253,13 @@ class Journal:
 
     def close(self) -> None:
         with self._lock:
-            if self._file is not None:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):  # what could not be written cannot be written now
                 self._file.close()
-                self._file = None
+            self._file = None
 
     def __enter__(self) -> Self:
         return self
@@ -237,15 +269,30 @@ class Journal:
 
 
 def read(lines: Iterable[str]) -> Iterator[Event]:
-    """Yield the events of a journal's lines; a last line that a crash cut short is left out."""
-    pending: str | None = None
-    for line in lines:
-        if pending is not None:
-            yield from_plain(json.loads(pending))
-        pending = line
-    if pending is not None and pending.strip():
+    """Yield the events of a journal's lines, up to the first that is damaged, missing, doubled or out of order.
+
+    From there on nothing is believed, which a last Trouble says. A last line that a crash cut short is left out.
+    ProberError for what is no journal of this version.
+    """
+    broken: int | None = None
+    for number, line in enumerate(filter(str.strip, lines)):
+        if broken is not None:
+            break
         try:
-            data = json.loads(pending)
-        except ValueError:
-            return
-        yield from_plain(data)
+            data = json.loads(line)
+        except (ValueError, RecursionError):
+            broken = number  # no harm if it is the last
+            continue
+        found = data.pop("n", None) if isinstance(data, dict) else None
+        event = from_plain(data)
+        if found != number:
+            broken = number
+            break
+        yield event
+    else:
+        return
+    if not broken:
+        raise ProberError("its first line is not how a journal begins")
+    yield Trouble(
+        scenario="", text=f"the journal is believed up to line {broken}: the next is not what was written there"
+    )
