@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -65,8 +64,6 @@ def _text(file: str) -> str:
 def _from_lines(text: str, file: str) -> tuple[journal.Event, ...]:
     try:
         return tuple(journal.read(text.split("\n")))
-    except json.JSONDecodeError as error:
-        raise _wrong(file, f"a line of it is not JSON ({error.msg})", "give it a journal as a run wrote it") from None
     except ProberError as error:
         raise _wrong(file, str(error), "read it with the version that wrote it") from None
 

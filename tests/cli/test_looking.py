@@ -1,0 +1,118 @@
+"""Tests of `prober validate`, `prober explain` and `prober plan`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.world import LEAKING
+
+DENY = "s/deny.scenario.yaml"
+pytestmark = pytest.mark.usefixtures("scenarios")
+
+
+def test_validate_counts(prober: Run) -> None:
+    """A directory without a mistake is counted: scenarios, steps, and the cells of all steps."""
+    assert (0, "lab: 2 scenarios, 2 steps, 4 cells: no mistake\n", "") == prober("validate", "s")
+    assert (0, "lab: 1 scenario, 1 step, 2 cells: no mistake\n", "") == prober("validate", "s", "--tag", "idle")
+
+
+def test_validate_tells_every_mistake(prober: Run) -> None:
+    """Mistakes have file, line and key, and are counted; exit 2."""
+    Path("s/bad.scenario.yaml").write_text("summary: x\nnamespaces: {}\npods: {}\nsteps: []\ntypo: 1\n")
+    code, out, err = prober("validate", "s")
+
+    assert (2, "") == (code, out)
+    assert "s/bad.scenario.yaml:5: typo: " in err
+    assert "nothing was sent" in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("command", ["validate", "run", "plan"])
+def test_path_that_is_not_there(command: str, prober: Run) -> None:
+    """A path without a scenario is wrong use."""
+    assert (2, "", "prober: nowhere: no such file\n") == prober(command, "nowhere")
+
+
+def test_explain_tells_each_step(prober: Run) -> None:
+    """A flow is explained before the first step and after each one, with the rules behind the ruling."""
+    code, out, _ = prober("explain", DENY, LEAKING)
+
+    assert 0 == code
+    assert "lab: addresses are those that the lab would give" == out.splitlines()[0]
+    assert "  before the first step: allowed" in out.splitlines()
+    assert "  after step 1 'default deny': denied" in out.splitlines()
+    assert "    ingress of payments/postgres is isolated by payments/default-deny; no policy of payments" in out
+
+
+@pytest.mark.parametrize(("there", "step"), [("before the first", "0"), ("after step 1", "1")])
+def test_explain_one_step(there: str, step: str, prober: Run) -> None:
+    """--step N leaves one moment; 0 is before the first step."""
+    _, out, _ = prober("explain", DENY, LEAKING, "--step", step)
+
+    assert [there] == [t for t in ("before the first", "after step 1") if t in out]
+
+
+def test_explain_every_flow_of_a_pattern(prober: Run) -> None:
+    """`any` is explained flow by flow, in every scenario that has such flows."""
+    _, out, _ = prober("explain", "s", "any -> any", "--step", "0")
+
+    assert [
+        "payments/postgres -> marketing/web:80",
+        "marketing/web -> payments/postgres:5432",
+        "shop/a -> shop/b:80",
+        "shop/b -> shop/a:80",
+    ] == [line.strip().removesuffix(" is allowed") for line in out.splitlines() if line.endswith(" is allowed")]
+
+
+def test_explain_a_port_that_nobody_declares(prober: Run) -> None:
+    """Policies speak of ports on which nobody listens, and so does explain."""
+    code, out, _ = prober("explain", DENY, "marketing/web -> payments/postgres:81", "--step", "1")
+
+    assert (0, True) == (code, "marketing/web -> payments/postgres:81 is denied" in out)
+
+
+@pytest.mark.parametrize(
+    ("message", "argv"),
+    [
+        pytest.param("its pods are payments/postgres, marketing/web", [DENY, "a/b -> c/d:80"], id="unknown-pods"),
+        pytest.param("there is no `->`", [DENY, "a/b"], id="no-flow"),
+        pytest.param("has 1 step; 0 is before the first", [DENY, LEAKING, "--step", "2"], id="step"),
+        pytest.param("no such file", ["gone", LEAKING], id="no-file"),
+    ],
+)
+def test_explain_refuses(message: str, argv: list[str], prober: Run) -> None:
+    """A flow, a step or a file that is not there is wrong use, and the error says what is there."""
+    code, out, err = prober("explain", *argv)
+
+    assert (2, "") == (code, out)
+    assert message in err
+    assert 1 == len(err.splitlines())
+
+
+def test_plan_tells_what_a_run_makes_and_sends(prober: Run) -> None:
+    """Objects, addresses, attempts and time, for each scenario and in total, without a packet."""
+    code, out, _ = prober("plan", "s", "--timeout", "3s", "--hold", "1", "--jobs", "1")
+
+    assert 0 == code
+    assert out.startswith("lab: ")
+    assert "deny (s/deny.scenario.yaml): Default deny in payments" in out
+    assert "makes 2 namespaces, 2 pods, 2 nodes, and a resolver" in out
+    assert "pods: payments/postgres (10.244.0.1, fd00:244:0:1::1, node 1), marketing/web (10.244.8.1" in out
+    assert "policies: payments/default-deny" in out
+    # control and restore once, the step twice: two cells and each target to itself
+    assert 2 == out.count("sends at least 16 attempts in 1 step")
+    assert "takes at least 6.3 s" in out
+    assert "takes at least 332 ms" in out
+    assert (
+        "2 scenarios, 1 at once: at least 32 attempts and 6.7 s; a step that does not agree takes up to 30.0 s" in out
+    )
+
+
+def test_plan_takes_the_selection(prober: Run) -> None:
+    """Tags and flows select in a plan as in a run."""
+    _, out, _ = prober("plan", "s", "--tag", "idle", "--only", "shop/a -> any")
+
+    assert "1 scenario, " in out
+    assert "at least 8 attempts" in out
