@@ -275,14 +275,13 @@ def read(lines: Iterable[str]) -> Iterator[Event]:
     ProberError for what is no journal of this version.
     """
     broken: int | None = None
-    why = "the journal lacks the beginning of its run"
     for number, line in enumerate(filter(str.strip, lines)):
         if broken is not None:
             break
         try:
             data = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            broken, why = number, f"a line of it is not JSON ({error})"  # no harm if it is the last
+        except (ValueError, RecursionError):
+            broken = number  # no harm if it is the last
             continue
         found = data.pop("n", None) if isinstance(data, dict) else None
         event = from_plain(data)
@@ -293,7 +292,7 @@ def read(lines: Iterable[str]) -> Iterator[Event]:
     else:
         return
     if not broken:
-        raise ProberError(why)
+        raise ProberError("its first line is not how a journal begins")
     yield Trouble(
         scenario="", text=f"the journal is believed up to line {broken}: the next is not what was written there"
     )
