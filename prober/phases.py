@@ -17,9 +17,6 @@ from prober.observe import Observer, RoundInFlight, clock
 from prober.outcomes import Outcome, Verdict
 
 SOONEST = 0.25  # seconds from a round that disagrees to the next: how finely the time to enforce is measured
-# A hold round starts this part of a timeout after the round that it holds on to: late enough to meet an engine that flaps
-# (one second on, one off is met by three of four), early enough for its denials to time out beside the first round's.
-HOLD_GAP = 0.75
 GLANCE = 0.5  # seconds between looks at the stop signal while nothing arrives
 
 
@@ -93,14 +90,14 @@ class Phases:
                 self._wake.wait(GLANCE)
 
     def _due(self, rounds: list[RoundInFlight], good: list[RoundInFlight], denials: bool) -> float:
-        """Return when the next round may start: where denials are held HOLD_GAP after the last, so that flapping
+        """Return when the next round may start: where denials are held a timeout after the last, so that flapping
         shows; else about as soon as the last round's connections took, so that a busy machine is not made busier.
         """
         if not rounds:
             return clock()
         last = rounds[-1]
         if good and denials:
-            return last.at + HOLD_GAP * self._timeout
+            return last.at + self._timeout
         return last.at + min(self._timeout, max(SOONEST, 2 * (last.last_connected - last.at)))
 
     def _check(self, rounds: list[RoundInFlight], wanted: Mapping[Flow, Verdict], state: ClusterState) -> None:
