@@ -10,6 +10,7 @@ from prober.model import (
     Addresses,
     ClusterState,
     ExternalRef,
+    Family,
     NodeRef,
     Pod,
     PodRef,
@@ -40,10 +41,15 @@ def nodes(state: ClusterState) -> list[Any]:
         (
             key(node.ref),
             tuple(node.addresses.values()),
-            ((f"10.244.{(node.number - 1) * 8}.0", 21), (f"fd00:244:0:{node.number:x}::", 64))[: len(node.addresses)],
+            tuple(_block(node.number, family) for family in node.addresses),
         )
         for node in state.nodes.values()
     ]
+
+
+def _block(number: int, family: Family) -> tuple[str, int]:
+    """Return the addresses that model/plan.py gives the pods of a node."""
+    return (f"10.244.{(number - 1) * 8}.0", 21) if family is Family.IPV4 else (f"fd00:244:0:{number:x}::", 64)
 
 
 def hosts(pods: Iterable[Pod]) -> list[Any]:
