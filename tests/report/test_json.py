@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -164,3 +166,12 @@ def test_damaged_file_is_one_clear_mistake(message: str, text: str) -> None:
     assert message in str(caught.value)
     assert 1 == len(str(caught.value).splitlines())
     assert str(caught.value).startswith("f.json")
+
+
+def test_every_key_is_in_the_docs() -> None:
+    """docs/json-report.md names each key of the schema."""
+    text = (Path(__file__).parents[2] / "docs" / "json-report.md").read_text(encoding="utf-8")
+    found = schema()
+    keys = {*found["properties"], *(k for d in found["$defs"].values() for k in d["properties"])} - {"event"}
+
+    assert set() == {key for key in keys if not re.search(rf"\b{key}\b", text)}
