@@ -80,7 +80,7 @@ def unavailable(stage: str, code: int, text: str, here: Facts) -> LabUnavailable
                 f"kernel.apparmor_restrict_unprivileged_userns is 1 ({stage}: {text})",
                 _APPARMOR,
             )
-        case "network" if code == errno.EROFS:
+        case "mount" | "network" if code == errno.EROFS:  # Docker makes it so
             return LabUnavailableError(f"/proc/sys is read-only {place} ({text})", _CONTAINER)
         case "network" | "listen" if code in (errno.EMFILE, errno.ENFILE):
             return LabUnavailableError(

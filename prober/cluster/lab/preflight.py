@@ -12,6 +12,7 @@ from prober.cluster.lab.cluster import LabCluster
 from prober.cluster.lab.tools import find_tools
 from prober.errors import ClusterError, LabUnavailableError
 from prober.model import (
+    Addresses,
     ApplyPolicy,
     Direction,
     Family,
@@ -89,7 +90,7 @@ def _steps() -> Iterator[tuple[str, str]]:
             yield name, ""
             for action in before:
                 lab.apply(action)
-            seen = {f: _attempt(lab, state.pods[_TO].addresses[f], f) for f in state.families}
+            seen = _attempts(lab, state.pods[_TO].addresses)
             wrong = [f"{f}: {outcome}, {text!r}" for f, (outcome, text) in seen.items() if outcome is not expected]
             if wrong:
                 raise LabUnavailableError(
@@ -98,11 +99,16 @@ def _steps() -> Iterator[tuple[str, str]]:
             yield name, f"{expected} across nodes"
 
 
-def _attempt(lab: LabCluster, host: str, family: Family) -> tuple[Outcome, str]:
-    one = probe.Probe(
-        cell=0, kind=probe.Kind.TCP, host=host, port=_PORT.number, family=family, names=frozenset({lab.hostname(_TO)})
-    )
-    for line in lab.stream(_FROM, probe.request([one], "preflight")):
+def _attempts(lab: LabCluster, hosts: Addresses) -> dict[Family, tuple[Outcome, str]]:
+    """Return what one probe of each family saw, both at the same time."""
+    names = frozenset({lab.hostname(_TO)})
+    probes = [
+        probe.Probe(cell=n, kind=probe.Kind.TCP, host=host, port=_PORT.number, family=family, names=names)
+        for n, (family, host) in enumerate(hosts.items())
+    ]
+    seen = dict.fromkeys(hosts, (Outcome.NO_RESULT, "the probe script gave no answer"))
+    for line in lab.stream(_FROM, probe.request(probes, "preflight")):
         if isinstance(answer := probe.read_line(line, "preflight"), probe.Answer):
-            return probe.outcome(one, answer), answer.text
-    return Outcome.NO_RESULT, "the probe script gave no answer"
+            one = probes[answer.cell]
+            seen[one.family] = probe.outcome(one, answer), answer.text
+    return seen

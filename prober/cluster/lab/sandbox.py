@@ -44,7 +44,9 @@ class Stage:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
-            raise StageError(self._name, error.errno or 0, str(error)) from error
+            text = error.strerror or str(error)
+            place = f": {error.filename}" if error.filename else ""
+            raise StageError(self._name, error.errno or 0, text + place) from error
 
 
 def _call(result: int, what: str) -> None:
@@ -86,14 +88,14 @@ def enter() -> None:
     """
     rest = NEWNET | NEWNS | NEWPID
     uid, gid = os.geteuid(), os.getegid()
-    if uid == 0:
-        try:
-            unshare(rest)
-        except PermissionError:
-            pass  # root of a container without CAP_SYS_ADMIN: perhaps it may have a user namespace
-        else:
-            return
     with Stage("unshare"):
+        if uid == 0:
+            try:
+                unshare(rest)
+            except PermissionError:
+                pass  # root of a container without CAP_SYS_ADMIN: perhaps it may have a user namespace
+            else:
+                return
         unshare(NEWUSER | rest)
     with Stage("uid-map"):
         for file, line in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
@@ -125,7 +127,10 @@ def hide_host() -> None:
         for name, text in _OWN.items():
             write(f"/etc/{name}", text)
         if not os.access("/proc/sys/net/ipv4/ip_forward", os.W_OK):
-            mount("proc", "/proc", "proc", 0)  # Docker makes /proc/sys read-only
+            try:
+                mount("proc", "/proc", "proc", 0)
+            except OSError as error:
+                raise OSError(errno.EROFS, f"and there may be no other ({error.strerror})", "/proc/sys") from error
 
 
 def _keep_mounts_private() -> None:
