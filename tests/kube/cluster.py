@@ -1,0 +1,325 @@
+"""A cluster as its users see it: made or joined, asked through the API server, steered through its control socket."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import yaml
+
+from tests.kube import addresses, cgroups, needs
+from tests.kube.api import Api, ApiError
+from tests.kube.build import cache, locked, programs
+from tests.kube.daemons import API_SERVER
+from tests.kube.images import archives
+from tests.kube.settings import Engine, Plan, Settings, folder
+
+_SECONDS = 90.0
+_PAUSE = 0.05
+
+
+class ClusterFailedError(Exception):
+    """The cluster does not do what it should: says what, and what its daemons said last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """One of the cluster's daemons, to be stopped, started or paused by a test."""
+
+    cluster: Cluster
+    name: str
+
+    def stop(self) -> None:
+        """Kill it; it stays away until `start`."""
+        self.cluster.ask(do="stop", name=self.name)
+
+    def start(self) -> None:
+        """Start it again as it was started first; the API server is ready when this returns."""
+        self.cluster.ask(do="start", name=self.name)
+
+    def pause(self) -> None:
+        """Stop it by SIGSTOP: it holds its connections and answers nobody."""
+        self.cluster.ask(do="pause", name=self.name)
+
+    def resume(self) -> None:
+        self.cluster.ask(do="resume", name=self.name)
+
+
+class Cluster:
+    """A cluster that runs; it ends when the last object that uses it is closed, or its process is gone.
+
+    A cluster of that name that runs already is joined; without a name it is a new one.
+    """
+
+    def __init__(self, settings: Settings | None = None, *, name: str = "", lasting: bool = False) -> None:
+        needs.require()
+        self.name = name or secrets.token_hex(4)
+        self._users: int | None = None
+        with locked(cache() / f"start-{self.name}.lock"):
+            plan = running(self.name)
+            if plan is None or not self._join(plan):
+                plan = self._begin(settings or Settings(), lasting=lasting)
+            self.plan = plan
+            try:
+                if settings is not None and plan.settings.engine is not settings.engine:
+                    raise ClusterFailedError(f"cluster {self.name} runs already, with engine {plan.settings.engine}")
+                self._await_ready()
+            except BaseException:
+                self.close()
+                raise
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.plan.kubeconfig
+
+    @property
+    def context(self) -> str:
+        """The only context of the kubeconfig."""
+        return self.plan.name
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return tuple(addresses.node_name(n + 1) for n in range(self.plan.settings.nodes))
+
+    @property
+    def api_server(self) -> Daemon:
+        return Daemon(self, API_SERVER)
+
+    def daemon(self, name: str) -> Daemon:
+        """Return a daemon by its name in `processes`: `kubelet-n1`, `agent-n2`."""
+        return Daemon(self, name)
+
+    def api(self, *, timeout: float = 10.0) -> Api:
+        """Return a new client of the API server, for one thread."""
+        return Api.of(self.kubeconfig, timeout=timeout)
+
+    def enforce(self, *, deny: str = "drop", fault: str = "", nodes: Sequence[str] = ()) -> None:
+        """Restart the agents of these nodes, or of all, and wait until they enforce again."""
+        if self.plan.settings.engine is not Engine.NFT:
+            raise ClusterFailedError(f"cluster {self.name} has engine {self.plan.settings.engine}, and no agents")
+        for node in nodes or self.nodes:
+            self.ask(do="agent", node=node, deny=deny, fault=fault)
+
+    def processes(self) -> dict[str, int]:
+        """Return the daemons that run, with the process number that each has inside."""
+        found: dict[str, int] = self.ask(do="list")
+        return found
+
+    def run(self, place: str, *command: str, text: str = "") -> tuple[int, str]:
+        """Run a quick command in a node (`n1`) or in the `switch`; return its exit status and what it said."""
+        status, said = self.ask(do="run", place=place, command=command, text=text)
+        return int(status), str(said)
+
+    def logs(self, lines: int = 30) -> str:
+        """Return the end of every log, and each node's rules."""
+        texts = [
+            f"# {file.name}\n" + "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
+            for file in sorted(self.plan.logs.glob("*.log"))
+            if file.stat().st_size
+        ]
+        return "\n\n".join(texts)
+
+    def ask(self, **order: Any) -> Any:
+        """Send one request to the cluster's first process; ClusterFailedError says why it could not do it."""
+        with socket.socket(socket.AF_UNIX) as control:
+            control.settimeout(_SECONDS)
+            try:
+                control.connect(str(self.plan.control))
+                with control.makefile("rw") as stream:
+                    stream.write(json.dumps(order) + "\n")
+                    stream.flush()
+                    line = stream.readline()
+            except OSError as error:
+                raise ClusterFailedError(f"cluster {self.name} does not answer: {error}") from error
+        answer = json.loads(line or '{"error": "it ended"}')
+        if "error" in answer:
+            raise ClusterFailedError(f"cluster {self.name}: {order}: {answer['error']}")
+        return answer["ok"]
+
+    def close(self) -> None:
+        """Let go of the cluster, and wait for its end where nobody else uses it."""
+        if self._users is None:
+            return
+        try:
+            fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            last = False
+        else:
+            last = not self.plan.lasting
+        os.close(self._users)
+        self._users = None
+        if last:
+            _await_end(self.name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _join(self, plan: Plan) -> bool:
+        """Become a user of a cluster that runs, unless it is about to end."""
+        users = os.open(plan.users, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.flock(users, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(users)
+            _await_end(self.name)
+            return False
+        self._users = users
+        return True
+
+    def _begin(self, settings: Settings, *, lasting: bool) -> Plan:
+        """Start the keeper, which starts all the others."""
+        sweep(self.name)
+        with socket.socket() as door:
+            door.bind(("127.0.0.1", 0))
+            port = door.getsockname()[1]
+        plan = Plan(
+            name=self.name,
+            settings=settings,
+            port=port,
+            binaries=programs(),
+            images=archives(),
+            lasting=lasting,
+        )
+        plan.logs.mkdir(parents=True)
+        plan.folder.chmod(0o700)
+        plan.file.write_text(plan.text())
+        self._users = os.open(plan.users, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._users, fcntl.LOCK_SH)
+        root = needs.HERE.parent.parent
+        with (plan.logs / "keeper.log").open("wb") as log:
+            subprocess.run(
+                [sys.executable, "-m", "tests.kube.keeper", plan.text()],
+                cwd=root,
+                env={"PATH": needs.PATH, "PYTHONPATH": str(root), "LC_ALL": "C.UTF-8"},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                check=True,
+            )
+        return plan
+
+    def _await_ready(self) -> None:
+        """Wait until everybody could use the cluster: daemons up, DNS answers on every node, nodes Ready."""
+        try:
+            until(lambda: self.plan.control.exists() or not running(self.name), "the keeper to begin")
+            self.ask(do="list")  # answered when everything has been started
+        except ClusterFailedError as error:
+            reason = self.plan.failure.read_text() if self.plan.failure.exists() else str(error)
+            raise ClusterFailedError(f"cluster {self.name} did not come up: {reason}\n{self.logs()}") from error
+        api = self.api()
+        try:
+            for thing in yaml.safe_load_all((needs.HERE / "coredns.yaml").read_text()):
+                create(api, thing)
+            until(lambda: ready_nodes(api) == self.nodes, "all nodes to be Ready")
+            for node in self.nodes:
+                until(lambda node=node: self._answers(node), f"DNS to answer on {node}")  # type: ignore[misc]
+        except TimeoutError as error:
+            raise ClusterFailedError(f"cluster {self.name} did not come up: {error}\n{self.logs()}") from error
+        finally:
+            api.close()
+
+    def _answers(self, node: str) -> bool:
+        name = "kubernetes.default.svc.cluster.local"
+        _, said = self.run(node, "dig", "+short", "+tries=1", "+time=1", f"@{addresses.DNS}", name)
+        return addresses.API_SERVICE in said
+
+
+def running(name: str) -> Plan | None:
+    """Return the plan of the cluster of that name, if it runs."""
+    try:
+        plan = Plan.parse((folder(name) / "plan.json").read_text())
+        with plan.alive.open("r+") as alive:
+            fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return plan
+    except FileNotFoundError:
+        return None
+    return None
+
+
+def sweep(name: str) -> None:
+    """Remove what a cluster of that name whose keeper was killed has left."""
+    cgroups.remove(folder(name).name)
+    shutil.rmtree(folder(name), ignore_errors=True)
+
+
+def end(name: str) -> bool:
+    """End a cluster whoever uses it, and wait until nothing is left of it; say whether there was one."""
+    if running(name) is None:
+        found = folder(name).exists()
+        sweep(name)
+        return found
+    os.kill(int((folder(name) / "alive").read_text()), signal.SIGTERM)
+    _await_end(name)
+    return True
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all clusters of this machine, also of those that have left nothing but a folder."""
+    place = folder("")
+    return tuple(sorted(f.name.removeprefix(place.name) for f in place.parent.glob(f"{place.name}*")))
+
+
+def ready_nodes(api: Api) -> tuple[str, ...]:
+    """Return the names of the nodes that are Ready."""
+    return tuple(
+        node["metadata"]["name"]
+        for node in api.get("/api/v1/nodes")["items"]
+        if any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", ()))
+    )
+
+
+def until(condition: Callable[[], bool], what: str, seconds: float = _SECONDS) -> None:
+    """Wait for a condition; TimeoutError says which one."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"waited {seconds:g} s for {what}")
+        time.sleep(_PAUSE)
+
+
+def _await_end(name: str) -> None:
+    until(lambda: running(name) is None, f"cluster {name} to end")
+
+
+_PATHS = {
+    "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
+    "ConfigMap": "/api/v1/namespaces/{namespace}/configmaps",
+    "Service": "/api/v1/namespaces/{namespace}/services",
+    "Pod": "/api/v1/namespaces/{namespace}/pods",
+    "Namespace": "/api/v1/namespaces",
+    "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
+    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies",
+    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+}
+
+
+def create(api: Api, thing: Any) -> None:
+    """Create an object that is not there yet."""
+    path = _PATHS[thing["kind"]].format(namespace=thing["metadata"].get("namespace", "default"))
+    try:
+        api.get(f"{path}/{thing['metadata']['name']}")
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        api.post(path, thing)

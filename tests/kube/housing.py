@@ -1,0 +1,63 @@
+"""The mounts and namespaces in which the cluster lives: what it writes to the host's folders stays with it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+from prober.cluster.lab import sandbox
+from tests.kube.daemons import Home
+
+_NEWUTS = 0x04000000
+_MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 0x1000, 0x4000, 0x40000
+# A kubelet wants to find these, or else to set them; they are the host's, so it is shown what it wants.
+_KERNEL_DEFAULTS = {
+    "vm/overcommit_memory": "1",
+    "vm/panic_on_oom": "0",
+    "kernel/panic": "10",
+    "kernel/panic_on_oops": "1",
+    "kernel/keys/root_maxkeys": "1000000",
+    "kernel/keys/root_maxbytes": "25000000",
+}
+
+
+def leave_mounts() -> None:
+    """Give this process mounts of its own: a /proc for its process namespace, an empty /run, the host's knobs locked."""
+    sandbox.unshare(sandbox.NEWNS)
+    sandbox.mount(None, "/", None, _MS_REC | _MS_PRIVATE)
+    sandbox.mount("proc", "/proc", "proc", 0)
+    sandbox.mount("tmpfs", "/run", "tmpfs", 0, "mode=755")
+    knobs = Path("/run/knobs")
+    (knobs / "net").mkdir(parents=True)
+    sandbox.mount("/proc/sys/net", str(knobs / "net"), None, _MS_BIND)
+    sandbox.mount("/proc/sys", "/proc/sys", None, _MS_BIND)
+    sandbox.mount(None, "/proc/sys", None, _MS_REMOUNT | _MS_BIND | _MS_RDONLY)
+    sandbox.mount(str(knobs / "net"), "/proc/sys/net", None, _MS_BIND)  # a network namespace has its own
+    for name, value in _KERNEL_DEFAULTS.items():
+        shown = knobs / name.replace("/", "-")
+        shown.write_text(f"{value}\n")
+        sandbox.mount(str(shown), f"/proc/sys/{name}", None, _MS_BIND)
+
+
+def leave_network() -> None:
+    """Move this process into the switch's network namespace."""
+    sandbox.unshare(sandbox.NEWNET)
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+
+
+def move_in(home: Home, files: Mapping[str, str]) -> None:
+    """Make this process's namespaces those of a node, and put the node's files there."""
+    sandbox.unshare(sandbox.NEWNET | sandbox.NEWNS | _NEWUTS)
+    socket.sethostname(home.name)
+    for folder in ("/run", "/var/log"):
+        sandbox.mount("tmpfs", folder, "tmpfs", 0, "mode=755")
+    # device plugins, CNI's cache: what cannot be moved from /var/lib by any option is written to an upper layer
+    upper, work = Path("/run/varlib/upper"), Path("/run/varlib/work")
+    for folder in (upper, work, home.folder / "cni", home.folder / "tmp"):
+        Path(folder).mkdir(parents=True)
+    sandbox.mount("overlay", "/var/lib", "overlay", 0, f"lowerdir=/var/lib,upperdir={upper},workdir={work}")
+    for name, text in files.items():
+        (home.folder / name).write_text(text)
+    for knob, value in (("ip_forward", 1), ("conf/all/rp_filter", 1)):
+        Path(f"/proc/sys/net/ipv4/{knob}").write_text(str(value))
