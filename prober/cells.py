@@ -91,7 +91,14 @@ def round_of(flows: tuple[Flow, ...], state: ClusterState) -> tuple[Flow, ...]:
 
 
 def probe(
-    flow: Flow, state: ClusterState, *, cell: int, timeout: int, nonce: str, hostname: Callable[[PodRef], str]
+    flow: Flow,
+    state: ClusterState,
+    *,
+    cell: int,
+    timeout: int,
+    nonce: str,
+    hostname: Callable[[PodRef], str],
+    echoes: bool = True,
 ) -> Probe:
     """Return the probe that makes one attempt at `flow`; `hostname` says with what name a pod answers."""
     host, port, names = _aim(flow, state, hostname)
@@ -113,6 +120,7 @@ def probe(
         timeout=timeout,
         nonce=nonce if kind is Kind.UDP else "-",
         names=names,
+        echoes=echoes,
     )
 
 

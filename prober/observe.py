@@ -6,7 +6,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future, wait
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
 from prober.cells import probe
@@ -71,7 +71,8 @@ class Observer:
 
     def finish(self, step: int, this: RoundInFlight) -> None:
         """Wait for a round's streams, then record who the pods are: a pod replaced during the round shows."""
-        wait(this.streams)
+        for stream in this.streams:
+            stream.result()  # raises what is no trouble of the cluster's: a defect must not look like no answer
         pods = {str(ref): [who.uid, who.started, *who.addresses] for ref, who in self._cluster.identities().items()}
         arrived = self._cluster.arrivals()
         if arrived:
@@ -84,7 +85,15 @@ class Observer:
     ) -> None:
         token = secrets.token_hex(4)  # never in a nonce: whom it reaches could write lines of this stream
         probes = [
-            probe(f, state, cell=i, timeout=self._timeout, nonce=secrets.token_hex(6), hostname=self._cluster.hostname)
+            probe(
+                f,
+                state,
+                cell=i,
+                timeout=self._timeout,
+                nonce=secrets.token_hex(6),
+                hostname=self._cluster.hostname,
+                echoes=self._cluster.echoes_nonce,
+            )
             for i, f in enumerate(flows)
         ]
         open_cells = dict(enumerate(flows))

@@ -32,7 +32,7 @@ class Kind(StrEnum):
 
     TCP = "tcp"  # handshake, then the server's name
     HANDSHAKE = "handshake"  # handshake alone: hosts that are not ours say no name
-    UDP = "udp"  # a nonce out, nonce and name back
+    UDP = "udp"  # a nonce out; the name back, behind the nonce where listeners echo
     DNS = "dns"  # any answer, by UDP; a truncated one is an answer
     DNS_TCP = "dns-tcp"
 
@@ -49,6 +49,7 @@ class Probe:
     timeout: int = 1  # whole seconds: nc -w takes nothing else
     nonce: str = "-"
     names: frozenset[str] = frozenset()
+    echoes: bool = True  # whether a listener sends a datagram's nonce back before its name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +242,7 @@ def _udp(probe: Probe, answer: Answer) -> Outcome:
     text = answer.text.strip()
     if answer.exit:
         return Outcome.NO_NAME if _nameless(text) else Outcome.NO_RESULT
-    nonce, _, name = text.partition(" ")
+    nonce, _, name = text.partition(" ") if probe.echoes else (probe.nonce, "", text)
     if nonce != probe.nonce:
         return Outcome.WRONG_PEER
     return Outcome.CONNECTED if not probe.names or name.strip() in probe.names else Outcome.WRONG_PEER

@@ -242,6 +242,29 @@ def test_udp_answer_is_nonce_and_name(seen: Outcome, text: str, code: int) -> No
 
 
 @pytest.mark.parametrize(
+    ("seen", "text", "code"),
+    [
+        (CONNECTED, "server-1", 0),
+        (CONNECTED, "server-1\n", 0),
+        (WRONG_PEER, "server-2", 0),
+        (WRONG_PEER, "n0nce server-1", 0),
+        (WRONG_PEER, "server-1server-1", 0),
+        (WRONG_PEER, "\n", 0),
+        (NO_RESULT, "server-1", 1),
+    ],
+)
+def test_udp_answer_without_echo_is_the_name_alone(seen: Outcome, text: str, code: int) -> None:
+    """Where listeners do not send the nonce back, the target's own name alone proves that it was reached."""
+    assert seen == outcome(replace(UDP, echoes=False), answer(text, code=code, end=10.01))
+
+
+def test_udp_silence_without_echo_is_no_answer() -> None:
+    """Where listeners do not send the nonce back, an empty text is a denial as ever, and nobody's name connects."""
+    assert outcome(replace(UDP, echoes=False), answer("", code=0, end=11.0)) is TIMED_OUT
+    assert outcome(replace(UDP, echoes=False, names=frozenset()), answer("anything", code=0)) is CONNECTED
+
+
+@pytest.mark.parametrize(
     ("seen", "seconds", "timeout"),
     [(REFUSED, 0.0, 1), (REFUSED, 0.94, 1), (TIMED_OUT, 0.96, 1), (TIMED_OUT, 60.0, 1), (REFUSED, 2.9, 3)],
 )

@@ -33,6 +33,7 @@ class FakeCluster:
     """Answers at once with what `says` returns; a denial takes no time, so its clock says that it did."""
 
     name = "fake"
+    echoes_nonce = True
 
     def __init__(self, says: Says) -> None:
         self._says = says

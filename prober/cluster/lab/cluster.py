@@ -54,6 +54,7 @@ class LabCluster:
     """A cluster of network namespaces on this machine; `deny` is how it denies, `fault` makes it lie."""
 
     name = "lab"
+    echoes_nonce = True
 
     def __init__(self, *, deny: str = "drop", fault: str | None = None) -> None:
         self._opened: _Open | None = None
