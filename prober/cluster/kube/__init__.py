@@ -1,0 +1,40 @@
+"""A cluster behind a kubeconfig or an in-cluster account; no client is imported before `connect`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from prober.cluster.kube.target import DEFAULT_IMAGE, KubeTarget, OutsideHost, new_run_id
+
+if TYPE_CHECKING:
+    from prober.cluster.kube.cluster import KubeCluster
+
+__all__ = ["DEFAULT_IMAGE", "KubeTarget", "Kubernetes", "OutsideHost", "connect", "new_run_id"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kubernetes:
+    """A cluster that answers: its name for every output, and what makes a KubeCluster for each topology."""
+
+    name: str
+    make: Callable[[], KubeCluster]
+    close: Callable[[], None]
+
+
+def connect(target: KubeTarget) -> Kubernetes:
+    """Reach the cluster; UsageError if the kubeconfig says no, ClusterError if the server does not answer at once."""
+    from prober.cluster.kube.cluster import KubeCluster
+    from prober.cluster.kube.connection import HURRIED, Connection
+
+    connection = Connection(target)
+    version = connection.get("/version", patience=HURRIED)
+    name = f"kube: {connection.context}, {connection.server}, Kubernetes {version.get('gitVersion', 'of no version')}"
+    started = datetime.now(UTC)
+    return Kubernetes(
+        name=name,
+        make=lambda: KubeCluster(connection, target, name=name, started=started),
+        close=connection.close,
+    )
