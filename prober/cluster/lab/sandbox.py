@@ -143,9 +143,12 @@ def _keep_mounts_private() -> None:
         # A chroot whose root is no mount point. Joining the namespace in which we are leads to its real root for a
         # moment: there, everything can be made private, also what the chroot does not show.
         root = os.open("/", os.O_PATH | os.O_CLOEXEC)
-        setns(here("mnt"), NEWNS)
+        own = here("mnt")
+        setns(own, NEWNS)
         mount(None, "/", None, _MS_REC | _MS_PRIVATE)
         _back_to(root)
+        os.close(own)
+        os.close(root)
 
 
 def _back_to(root: int) -> None:

@@ -135,7 +135,7 @@ ls -A {place}/root/etc {place}/root/run
 
 @needs_root
 def test_a_bare_chroot(tmp_path: Path) -> None:
-    """Its root is no mount point, its /etc has no resolv.conf and no nsswitch.conf; nothing in it or around it changes."""
+    """Its root is no mount point, its /etc has no resolv.conf and no nsswitch.conf; nothing in it or around changes."""
     find_tools()
     lines = _under(_CHROOT.format(place=tmp_path), "unshare", "--mount")
     assert lines[3].startswith("dropped probe: True")
