@@ -6,8 +6,9 @@ import argparse
 import sys
 import time
 
-from tests.kube.cluster import Cluster, ClusterFailedError, end, names, running
+from tests.kube.cluster import Cluster, ClusterFailedError
 from tests.kube.needs import KubeUnavailableError
+from tests.kube.presence import end, names, running
 from tests.kube.settings import Engine, Settings
 
 

@@ -1,4 +1,4 @@
-"""Who has which address: a switch, the nodes on it, their pods, the Services; as text for `ip -batch`, which others run."""
+"""Who has which address: a switch, the nodes on it, their pods, the Services; as lines for `ip -batch`."""
 
 from __future__ import annotations
 

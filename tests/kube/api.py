@@ -1,4 +1,4 @@
-"""The API server by plain HTTPS and JSON: requests and watches, for the cluster's own use; prober has its own client."""
+"""The API server by plain HTTPS and JSON, for the cluster's own use; prober has another client."""
 
 from __future__ import annotations
 

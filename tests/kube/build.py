@@ -49,7 +49,7 @@ def cache() -> Path:
 
 
 def key() -> str:
-    """Return what the programs are made from: the version, and a hash of sources, pinned modules, flags and compiler."""
+    """Return what the programs are made from: the version, and a hash of sources, modules, flags and compiler."""
     digest = hashlib.sha256()
     for file in sorted(p for p in _SOURCES.rglob("*") if p.is_file()):
         digest.update(f"{file.relative_to(_SOURCES)}\0".encode() + file.read_bytes())

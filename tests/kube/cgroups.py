@@ -1,4 +1,4 @@
-"""The cgroups of one cluster: one under the root of each hierarchy, one for each node in it; knows nothing of processes."""
+"""The cgroups of one cluster: one under the root of each hierarchy, and in it one for each node."""
 
 from __future__ import annotations
 

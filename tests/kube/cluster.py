@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import secrets
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -20,15 +16,13 @@ from typing import Any, Self
 
 import yaml
 
-from tests.kube import addresses, cgroups, needs
-from tests.kube.api import Api, ApiError
+from tests.kube import addresses, needs, objects, presence
+from tests.kube.api import TROUBLE, Api
 from tests.kube.build import cache, locked, programs
 from tests.kube.daemons import API_SERVER
 from tests.kube.images import archives
-from tests.kube.settings import Engine, Plan, Settings, folder
-
-_SECONDS = 90.0
-_PAUSE = 0.05
+from tests.kube.presence import until
+from tests.kube.settings import Engine, Plan, Settings
 
 
 class ClusterFailedError(Exception):
@@ -68,9 +62,10 @@ class Cluster:
         needs.require()
         self.name = name or secrets.token_hex(4)
         self._users: int | None = None
-        with locked(cache() / f"start-{self.name}.lock"):
-            plan = running(self.name)
-            if plan is None or not self._join(plan):
+        with locked(cache() / "start.lock"):
+            plan = presence.running(self.name)
+            self._users = None if plan is None else presence.join(plan)
+            if plan is None or self._users is None:
                 plan = self._begin(settings or Settings(), lasting=lasting)
             self.plan = plan
             try:
@@ -135,7 +130,7 @@ class Cluster:
     def ask(self, **order: Any) -> Any:
         """Send one request to the cluster's first process; ClusterFailedError says why it could not do it."""
         with socket.socket(socket.AF_UNIX) as control:
-            control.settimeout(_SECONDS)
+            control.settimeout(presence.PATIENCE)
             try:
                 control.connect(str(self.plan.control))
                 with control.makefile("rw") as stream:
@@ -151,18 +146,9 @@ class Cluster:
 
     def close(self) -> None:
         """Let go of the cluster, and wait for its end where nobody else uses it."""
-        if self._users is None:
-            return
-        try:
-            fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            last = False
-        else:
-            last = not self.plan.lasting
-        os.close(self._users)
-        self._users = None
-        if last:
-            _await_end(self.name)
+        if self._users is not None:
+            users, self._users = self._users, None
+            presence.leave(self.plan, users)
 
     def __enter__(self) -> Self:
         return self
@@ -172,21 +158,9 @@ class Cluster:
     ) -> None:
         self.close()
 
-    def _join(self, plan: Plan) -> bool:
-        """Become a user of a cluster that runs, unless it is about to end."""
-        users = os.open(plan.users, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            fcntl.flock(users, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(users)
-            _await_end(self.name)
-            return False
-        self._users = users
-        return True
-
     def _begin(self, settings: Settings, *, lasting: bool) -> Plan:
         """Start the keeper, which starts all the others."""
-        sweep(self.name)
+        presence.sweep(self.name)
         with socket.socket() as door:
             door.bind(("127.0.0.1", 0))
             port = door.getsockname()[1]
@@ -201,14 +175,18 @@ class Cluster:
         plan.logs.mkdir(parents=True)
         plan.folder.chmod(0o700)
         plan.file.write_text(plan.text())
-        self._users = os.open(plan.users, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._users, fcntl.LOCK_SH)
+        self._users = presence.join(plan)
         root = needs.HERE.parent.parent
         with (plan.logs / "keeper.log").open("wb") as log:
             subprocess.run(
                 [sys.executable, "-m", "tests.kube.keeper", plan.text()],
                 cwd=root,
-                env={"PATH": needs.PATH, "PYTHONPATH": str(root), "LC_ALL": "C.UTF-8"},
+                env={
+                    "PATH": needs.PATH,
+                    "PYTHONPATH": str(root),
+                    "LC_ALL": "C.UTF-8",
+                    "TMPDIR": tempfile.gettempdir(),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -219,23 +197,20 @@ class Cluster:
 
     def _await_ready(self) -> None:
         """Wait until everybody could use the cluster: daemons up, DNS answers on every node, nodes Ready."""
+        plan = self.plan
         try:
-            until(lambda: self.plan.control.exists() or not running(self.name), "the keeper to begin")
+            until(lambda: plan.control.exists() or not presence.running(self.name), "the keeper to begin")
             self.ask(do="list")  # answered when everything has been started
-        except ClusterFailedError as error:
-            reason = self.plan.failure.read_text() if self.plan.failure.exists() else str(error)
-            raise ClusterFailedError(f"cluster {self.name} did not come up: {reason}\n{self.logs()}") from error
-        api = self.api()
-        try:
+            api = self.api()
             for thing in yaml.safe_load_all((needs.HERE / "coredns.yaml").read_text()):
-                create(api, thing)
-            until(lambda: ready_nodes(api) == self.nodes, "all nodes to be Ready")
+                objects.create(api, thing)
+            until(lambda: all(map(objects.ready, _all_nodes(api, self.nodes))), "all nodes to be Ready")
             for node in self.nodes:
                 until(lambda node=node: self._answers(node), f"DNS to answer on {node}")  # type: ignore[misc]
-        except TimeoutError as error:
-            raise ClusterFailedError(f"cluster {self.name} did not come up: {error}\n{self.logs()}") from error
-        finally:
             api.close()
+        except (ClusterFailedError, TimeoutError, *TROUBLE) as error:
+            reason = plan.failure.read_text() if plan.failure.exists() else str(error)
+            raise ClusterFailedError(f"cluster {self.name} did not come up: {reason}\n{self.logs()}") from error
 
     def _answers(self, node: str) -> bool:
         name = "kubernetes.default.svc.cluster.local"
@@ -243,83 +218,7 @@ class Cluster:
         return addresses.API_SERVICE in said
 
 
-def running(name: str) -> Plan | None:
-    """Return the plan of the cluster of that name, if it runs."""
-    try:
-        plan = Plan.parse((folder(name) / "plan.json").read_text())
-        with plan.alive.open("r+") as alive:
-            fcntl.flock(alive, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return plan
-    except FileNotFoundError:
-        return None
-    return None
-
-
-def sweep(name: str) -> None:
-    """Remove what a cluster of that name whose keeper was killed has left."""
-    cgroups.remove(folder(name).name)
-    shutil.rmtree(folder(name), ignore_errors=True)
-
-
-def end(name: str) -> bool:
-    """End a cluster whoever uses it, and wait until nothing is left of it; say whether there was one."""
-    if running(name) is None:
-        found = folder(name).exists()
-        sweep(name)
-        return found
-    os.kill(int((folder(name) / "alive").read_text()), signal.SIGTERM)
-    _await_end(name)
-    return True
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of all clusters of this machine, also of those that have left nothing but a folder."""
-    place = folder("")
-    return tuple(sorted(f.name.removeprefix(place.name) for f in place.parent.glob(f"{place.name}*")))
-
-
-def ready_nodes(api: Api) -> tuple[str, ...]:
-    """Return the names of the nodes that are Ready."""
-    return tuple(
-        node["metadata"]["name"]
-        for node in api.get("/api/v1/nodes")["items"]
-        if any(c["type"] == "Ready" and c["status"] == "True" for c in node["status"].get("conditions", ()))
-    )
-
-
-def until(condition: Callable[[], bool], what: str, seconds: float = _SECONDS) -> None:
-    """Wait for a condition; TimeoutError says which one."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"waited {seconds:g} s for {what}")
-        time.sleep(_PAUSE)
-
-
-def _await_end(name: str) -> None:
-    until(lambda: running(name) is None, f"cluster {name} to end")
-
-
-_PATHS = {
-    "ServiceAccount": "/api/v1/namespaces/{namespace}/serviceaccounts",
-    "ConfigMap": "/api/v1/namespaces/{namespace}/configmaps",
-    "Service": "/api/v1/namespaces/{namespace}/services",
-    "Pod": "/api/v1/namespaces/{namespace}/pods",
-    "Namespace": "/api/v1/namespaces",
-    "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
-    "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies",
-    "ClusterRole": "/apis/rbac.authorization.k8s.io/v1/clusterroles",
-    "ClusterRoleBinding": "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
-}
-
-
-def create(api: Api, thing: Any) -> None:
-    """Create an object that is not there yet."""
-    path = _PATHS[thing["kind"]].format(namespace=thing["metadata"].get("namespace", "default"))
-    try:
-        api.get(f"{path}/{thing['metadata']['name']}")
-    except ApiError as error:
-        if error.status != 404:
-            raise
-        api.post(path, thing)
+def _all_nodes(api: Api, names: Sequence[str]) -> Sequence[Any]:
+    """Return the nodes, a name that has not registered yet as one that is not Ready."""
+    known = {node["metadata"]["name"]: node for node in api.get("/api/v1/nodes")["items"]}
+    return [known.get(name, {"status": {}}) for name in names]

@@ -23,7 +23,7 @@ _KERNEL_DEFAULTS = {
 
 
 def leave_mounts() -> None:
-    """Give this process mounts of its own: a /proc for its process namespace, an empty /run, the host's knobs locked."""
+    """Give this process mounts of its own: its process namespace's /proc, an empty /run, the host's knobs locked."""
     sandbox.unshare(sandbox.NEWNS)
     sandbox.mount(None, "/", None, _MS_REC | _MS_PRIVATE)
     sandbox.mount("proc", "/proc", "proc", 0)
@@ -54,8 +54,8 @@ def move_in(home: Home, files: Mapping[str, str]) -> None:
         sandbox.mount("tmpfs", folder, "tmpfs", 0, "mode=755")
     # device plugins, CNI's cache: what cannot be moved from /var/lib by any option is written to an upper layer
     upper, work = Path("/run/varlib/upper"), Path("/run/varlib/work")
-    for folder in (upper, work, home.folder / "cni", home.folder / "tmp"):
-        Path(folder).mkdir(parents=True)
+    for needed in (upper, work, home.folder / "cni"):
+        needed.mkdir(parents=True)
     sandbox.mount("overlay", "/var/lib", "overlay", 0, f"lowerdir=/var/lib,upperdir={upper},workdir={work}")
     for name, text in files.items():
         (home.folder / name).write_text(text)

@@ -1,4 +1,4 @@
-"""The container images of the cluster, packed from what is built and installed here: nothing is pulled from anywhere."""
+"""The container images of the cluster, packed from what is built and installed here: nothing is pulled."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ AGNHOST = "registry.k8s.io/e2e-test-images/agnhost:2.56"
 COREDNS = "prober.test/coredns:1"
 PAUSE = "prober.test/pause:1"
 _FORMAT = 1  # raise it when the same files are packed in another way
-# Debian's static busybox, as a shell, prefers its own applets to PATH, and its nc has no -z: hence dash and OpenBSD's nc
+# Debian's static busybox, as a shell, prefers its own applets to PATH, and its nc has no -z: hence dash and another nc
 _OTHERS = {"sh", "nc", "busybox"}
-_PASSWD = "root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"
+_USERS = "root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def _images(binaries: Path) -> tuple[_Image, ...]:
         _Entry("tmp", mode=0o1777),
         _Entry("usr"),
         _Entry("usr/bin"),
-        _Entry("etc/passwd", text=_PASSWD, mode=0o644),
+        _Entry("etc/passwd", text=_USERS, mode=0o644),
         _Entry("bin/busybox", file=busybox),
         *(_Entry(f"bin/{applet}", link="busybox") for applet in _applets(busybox) if applet not in _OTHERS),
         _Entry("bin/sh", link="dash"),

@@ -57,8 +57,10 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
     with socket.socket(socket.AF_UNIX) as control:
-        control.bind(str(plan.control))
+        unready = plan.control.with_suffix(".unready")
+        control.bind(str(unready))
         control.listen(64)
+        unready.rename(plan.control)  # who sees it can connect; the answer waits until everything is up
         try:
             _bring_up(cluster)
         except Exception as error:
@@ -202,11 +204,11 @@ def _await_agent(cluster: _Cluster, node: str) -> None:
 
 def _serve(cluster: _Cluster, control: socket.socket, wake: int) -> NoReturn:
     while True:
-        ready, _, _ = select.select([control, wake], [], [])
+        ready, _, _ = select.select([control.fileno(), wake], [], [])
         if wake in ready:
             os.read(wake, 4096)
             cluster.processes.reap()
-        if control in ready:
+        if control.fileno() in ready:
             asked, _ = control.accept()
             with asked, asked.makefile("rw") as stream:
                 try:

@@ -36,7 +36,7 @@ def state_of(pods: Iterable[Json], namespaces: Iterable[Json], policies: Iterabl
 
 
 def policy(thing: Json) -> NetworkPolicy:
-    """Return a NetworkPolicy; prober's own errors where it cannot be read, which the API server should not let happen."""
+    """Return a NetworkPolicy; InputError where prober cannot read what the API server has taken."""
     whole = {"apiVersion": manifest.API_VERSION, "kind": manifest.KIND, **thing}
     (found,) = manifest.load(json.dumps(whole), "the API server")
     return found.it

@@ -1,7 +1,7 @@
 """Asks the API server which pods each selector takes, and writes the answers into the policies in place of selectors.
 
-So the lab's compiler, which resolves selectors by the model, gets nothing to resolve but names: where the model's selectors
-are wrong, this engine and prober's oracle disagree.
+So the lab's compiler, which resolves selectors by the model, gets nothing to resolve but names: where the model's
+selectors are wrong, this engine and prober's oracle disagree.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def _expression(requirement: Requirement) -> str:
 
 
 def _names(refs: frozenset[PodRef]) -> LabelSelector:
-    """Return the selector that takes exactly these pods of those that `resolved` has labelled; none where none are given."""
+    """Return the selector that takes exactly these pods, as `resolved` labels them; it may be none."""
     return LabelSelector(
         expressions=(Requirement(key=_NAMED, operator=Operator.IN, values=tuple(map(str, sorted(refs)))),)
     )

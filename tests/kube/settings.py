@@ -79,7 +79,7 @@ class Plan:
 
     @property
     def file(self) -> Path:
-        """This plan, as text."""
+        """Where the plan itself stands."""
         return self.folder / "plan.json"
 
     def text(self) -> str:
