@@ -18,7 +18,7 @@ class Reading:
     round: int
     outcome: Outcome
     verdict: Verdict
-    begin: float  # on the harness's clock
+    begin: float | None  # on the harness's clock; None where the source's could not be tied to it
     doubt: str = ""  # why a denial proves nothing here; why anything else is UNKNOWN
 
 
@@ -89,7 +89,8 @@ def _denied(readings: Sequence[Reading], needed: int, complete: bool) -> tuple[S
         return Status.UNKNOWN, f"denied, but the last attempt proves nothing: {last.doubt}", last
     if not complete:
         return Status.UNKNOWN, "cut short before it settled", last
-    if last.verdict is Verdict.ALLOWED or (opened and last.verdict is Verdict.UNKNOWN):
+    recent = [r for r in readings[-needed:] if r.verdict is not Verdict.UNKNOWN]
+    if recent and recent[-1].verdict is Verdict.ALLOWED:
         return Status.LEAK, f"{said(opened)} of {total}", opened[-1]
     if last.verdict is Verdict.UNKNOWN:
         return Status.UNKNOWN, _unknown(last), last
@@ -104,9 +105,16 @@ def _allowed(readings: Sequence[Reading], needed: int, complete: bool) -> tuple[
     settled = settled_at(Verdict.ALLOWED, readings, needed)
     if settled is not None:
         later = readings[settled + needed :]
+        # what connects at first may do so only because nothing is enforced yet
+        closed = readings[-max(2, needed) :]
+        if len(later) >= len(closed) and all(r.verdict is Verdict.DENIED for r in closed):
+            return Status.BREAK, f"closed after it had connected: {said(failed)} of {total}", last
         for one, two in pairwise(later):
             if one.verdict is not Verdict.ALLOWED and two.verdict is not Verdict.ALLOWED:
-                return Status.FLAKY, f"failed twice in a row after it had connected: {said([one, two])} of {total}", two
+                # what tells nothing is no failure, and no proof either
+                blind = next((r for r in (one, two) if r.verdict is Verdict.UNKNOWN), None)
+                what = f"failed twice in a row after it had connected: {said([one, two])} of {total}"
+                return (Status.UNKNOWN, f"{what}; {blind.doubt}", two) if blind else (Status.FLAKY, what, two)
         lost = sum(r.verdict is not Verdict.ALLOWED for r in later)
         note = f"; {lost} lost after it had settled" if lost else ""
         good = next(r for r in reversed(readings) if r.verdict is Verdict.ALLOWED)
@@ -116,7 +124,7 @@ def _allowed(readings: Sequence[Reading], needed: int, complete: bool) -> tuple[
     if last.verdict is Verdict.DENIED:
         return Status.BREAK, f"{said([r for r in failed if r.verdict is Verdict.DENIED])} of {total}", last
     if last.verdict is Verdict.UNKNOWN:
-        return Status.UNKNOWN, _unknown(last), last
+        return Status.UNKNOWN, last.doubt, last
     return Status.FLAKY, f"connected {total - len(failed)} of {total}, never {needed} times in a row", last
 
 

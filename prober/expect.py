@@ -24,6 +24,7 @@ class Expected:
     verdict: Verdict  # UNKNOWN: nobody says, the cell is observed and not asserted
     by: str  # "author" where the author alone decides, "author and oracle", "oracle"
     judgement: Judgement
+    conflict: str = ""  # how the author contradicts the oracle, once the real addresses are known (proof rule 8)
 
 
 def expectations(
@@ -43,13 +44,19 @@ def expectations(
 
 def _expected(flow: Flow, author: Expectation | None, state: ClusterState) -> Expected:
     judgement = judge(state, flow)
-    verdict, by = _VERDICTS[judgement.ruling], "oracle"
+    verdict, by, conflict = _VERDICTS[judgement.ruling], "oracle", ""
     if author is not None:
-        if verdict is not Verdict.UNKNOWN:
+        said = Verdict(author.ruling.upper())
+        if verdict is Verdict.UNKNOWN:
+            verdict, by = (said, "author") if author.named else (verdict, by)
+        elif verdict is said:
             by = "author and oracle"
-        elif author.named:
-            verdict, by = Verdict(author.ruling.upper()), "author"
-    return Expected(verdict=verdict, by=by, judgement=judgement)
+        else:
+            conflict = (
+                f"{author.file}:{author.line} expects it {author.ruling}, the policies make it {judgement.ruling}"
+            )
+            verdict = Verdict.UNKNOWN
+    return Expected(verdict=verdict, by=by, judgement=judgement, conflict=conflict)
 
 
 def unprobeable(flow: Flow) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from prober import journal
-from prober.model import Action, AddPod, ClusterState, LabelNamespace, LabelPod, RemovePod
+from prober.model import Action, AddPod, ClusterState, LabelNamespace, LabelPod
 from prober.model.plain import read_addresses, read_state
 
 
@@ -55,65 +55,112 @@ class Story:
     arrived: set[str] = field(default_factory=set)
     skipped: str = ""
     trouble: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)  # how its events contradict each other: nothing is proved by them
     evidence: str = ""
+    ended: bool = False
     begin: float = 0.0
     until: float = 0.0
 
-    @property
-    def control(self) -> PhaseStory | None:
-        return next((p for p in self.phases if p.kind == "control"), None)
-
-    @property
-    def restore(self) -> PhaseStory | None:
-        return next((p for p in self.phases if p.kind == "restore"), None)
-
 
 def tell(path: str, events: Iterable[journal.Event]) -> Story:
-    """Return the story of one scenario from a run's events; rounds of an unknown phase are left out."""
+    """Return the story of one scenario from a run's events; what does not fit into it is left out and is a fault."""
     story = Story(path=path)
-    rounds: dict[int, Round] = {}
+    rounds: list[Round] = []
     for event in events:
         if getattr(event, "scenario", None) != path:
             continue
         story.until = max(story.until, getattr(event, "at", story.until))
-        match event:
-            case journal.Skipped(reason=reason):
-                story.skipped = reason
-            case journal.Opened(state=state, nodes=nodes, at=at):
-                story.state, story.nodes, story.begin = read_state(state), nodes, at
-            case journal.Phase(step=step, kind=kind, name=name, at=at):
-                _complete(story, at)
-                story.phases.append(PhaseStory(step=step, kind=kind, name=name, at=at, until=at))
-            case journal.Acted() if story.phases:
-                story.phases[-1].acted.append(event)
-            case journal.RoundStarted(round=number) if story.phases:
-                rounds[number] = Round(number=number)
-                story.phases[-1].rounds.append(rounds[number])
-            case journal.RoundEnded(round=number, pods=pods) if number in rounds:
-                rounds[number].pods, rounds[number].ended = pods, True
-            case journal.Attempt(round=number, flow=flow) if number in rounds:
-                # the first line counts: a second for the same attempt is not evidence, whoever wrote it
-                rounds[number].attempts.setdefault(flow, event)
-            case journal.Clock(source=source, uptime=uptime, at=at):
-                # of several readings the smallest difference had the least delay in it
-                story.offsets[source] = min(at - uptime, story.offsets.get(source, at - uptime))
-            case journal.Arrived(nonces=nonces):
-                story.arrived.update(nonces)
-            case journal.Trouble(text=text):
-                story.trouble.append(text)
-            case journal.Evidence(text=text):
-                story.evidence = text
-            case journal.ScenarioEnded(at=at):
-                _complete(story, at)
-            case _:
-                pass
+        if misfit := _misfit(story, rounds, event):
+            story.faults.append(misfit)
+        else:
+            _add(story, rounds, event)
     return story
+
+
+def _add(story: Story, rounds: list[Round], event: journal.Event) -> None:
+    match event:
+        case journal.Skipped(reason=reason):
+            story.skipped = reason
+        case journal.Opened(state=state, nodes=nodes, at=at):
+            story.nodes, story.begin = nodes, at
+            try:
+                story.state = read_state(state)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                story.faults.append(f"its state cannot be read: {type(error).__name__}: {error}")
+        case journal.Phase(step=step, kind=kind, name=name, at=at):
+            _complete(story, at)
+            story.phases.append(PhaseStory(step=step, kind=kind, name=name, at=at, until=at))
+        case journal.Acted():
+            story.phases[-1].acted.append(event)
+        case journal.RoundStarted(round=number):
+            rounds.append(Round(number=number))
+            story.phases[-1].rounds.append(rounds[-1])
+        case journal.RoundEnded(round=number, pods=pods):
+            rounds[number].pods, rounds[number].ended = pods, True
+        case journal.Attempt(round=number, flow=flow):
+            rounds[number].attempts[flow] = event
+        case journal.Clock(source=source, uptime=uptime, at=at):
+            # of several readings the smallest difference had the least delay in it
+            story.offsets[source] = min(at - uptime, story.offsets.get(source, at - uptime))
+        case journal.Arrived(nonces=nonces):
+            story.arrived.update(nonces)
+        case journal.Trouble(text=text):
+            story.trouble.append(text)
+        case journal.Evidence(text=text):
+            story.evidence = text
+        case journal.ScenarioEnded(at=at):
+            _complete(story, at)
+            story.ended = True
+
+
+def _misfit(story: Story, rounds: list[Round], event: journal.Event) -> str:
+    """Say how an event cannot have come next in an honest journal, of which any beginning is one too; "" if it can."""
+    now = story.phases[-1] if story.phases else None
+    what = f"{type(event).__name__} does not come next"
+    match event:
+        case journal.Trouble() | journal.Evidence() | journal.Arrived():
+            return ""
+        case _ if story.ended or story.skipped:
+            return f"{what}: it is over"
+        case journal.Skipped() | journal.Opened():
+            return what if story.state or now else ""
+        case journal.Phase(step=step, kind=kind):
+            return "" if story.state and _follows(kind, step, now) else f"{kind} {step} does not come next"
+        case journal.ScenarioEnded():
+            return "" if now and now.kind == "restore" else what
+        case journal.Acted(step=step):
+            return "" if now and now.step == step and not now.rounds else what
+        case journal.RoundStarted(round=number, step=step):
+            return "" if now and now.step == step and number == len(rounds) else f"round {number} does not come next"
+        case journal.Clock(round=number):
+            return "" if 0 <= number < len(rounds) else f"there is no round {number}"
+        case journal.RoundEnded(round=number) | journal.Attempt(round=number) if not _under_way(rounds, number):
+            return f"round {number} is not under way"
+        case journal.Attempt(round=number, flow=flow) if flow in rounds[number].attempts:
+            return f"two lines for one attempt at {flow}"
+        case journal.RoundEnded() | journal.Attempt():
+            return ""
+        case _:
+            return what
+
+
+def _under_way(rounds: list[Round], number: int) -> bool:
+    return 0 <= number < len(rounds) and not rounds[number].ended
+
+
+def _follows(kind: str, step: int, now: PhaseStory | None) -> bool:
+    """Say whether a phase is the next: the control, the steps from 0, the restore with the number after the last's."""
+    if now is None or now.kind == "restore":
+        return now is None and (kind, step) == ("control", 0)
+    return step == (0 if now.kind == "control" else now.step + 1) and kind in ("step", "restore")
 
 
 def _complete(story: Story, at: float) -> None:
     if story.phases:
         story.phases[-1].complete = True
         story.phases[-1].until = at
+        if any(not r.ended for r in story.phases[-1].rounds):
+            story.faults.append(f"a round of `{story.phases[-1].name}` never ended")
 
 
 def advance(state: ClusterState, actions: Iterable[Action], acted: Iterable[journal.Acted]) -> ClusterState:
@@ -151,9 +198,3 @@ def reopening(state: ClusterState, first: ClusterState) -> tuple[Action, ...]:
 def _back(now: Mapping[str, str], then: Mapping[str, str]) -> dict[str, str | None]:
     gone: dict[str, str | None] = {k: None for k in now if k not in then}
     return gone | {k: v for k, v in then.items() if now.get(k) != v}
-
-
-def reset(state: ClusterState, first: ClusterState) -> tuple[Action, ...]:
-    """Return the actions that bring pods back to `first` for the next scenario on the same topology."""
-    extra: tuple[Action, ...] = tuple(RemovePod(pod=ref) for ref in state.pods if ref not in first.pods)
-    return extra + tuple(AddPod(pod=pod) for ref, pod in first.pods.items() if ref not in state.pods)

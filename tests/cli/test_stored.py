@@ -117,15 +117,6 @@ def changed(**event: object) -> str:
             ),
             id="scenario",
         ),
-        pytest.param(
-            "its journal contradicts itself",
-            "r.json",
-            changed(
-                event="RunStarted", run="r", version=__version__, cluster="lab", at=0, wall="",
-                settings={"hold": "many"}, texts={}, scenarios=[],
-            ),
-            id="types",
-        ),
     ],
 )  # fmt: skip
 def test_report_refuses(message: str, name: str, text: str, prober: Run) -> None:
