@@ -5,8 +5,9 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from prober.cells import probe
@@ -15,7 +16,7 @@ from prober.errors import ClusterError
 from prober.journal import Arrived, Attempt, Clock, Journal, RoundEnded, RoundStarted
 from prober.model import ClusterState, Flow, Source
 from prober.outcomes import Outcome
-from prober.probe import Answer, ClockLine, Probe, command, outcome, read_line, request
+from prober.probe import AT_ONCE, Answer, ClockLine, Probe, command, outcome, read_line, request
 
 clock = time.monotonic
 
@@ -30,6 +31,29 @@ class RoundInFlight:
     last_connected: float = 0.0
     streams: list[Future[None]] = field(default_factory=list)
     done: bool = False
+
+
+class Slots:
+    """Bounds how many attempts are under way at once: a machine that is kept too busy denies by being late."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._free = number
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def taken(self, wanted: int) -> Iterator[None]:
+        """Wait for that many slots, or for all of them where more are wanted than there are."""
+        wanted = min(wanted, self._number)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= wanted)
+            self._free -= wanted
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += wanted
+                self._changed.notify_all()
 
 
 class Observer:
@@ -51,6 +75,7 @@ class Observer:
         self._timeout = timeout
         self._executor = executor
         self._on_seen = on_seen
+        self._slots = Slots(cluster.at_once)
         self._rounds = 0
         self._lock = threading.Lock()
         self.trouble: ClusterError | None = None  # the first stream's that failed
@@ -81,6 +106,12 @@ class Observer:
         this.done = True
 
     def _stream(
+        self, step: int, this: RoundInFlight, source: Source, flows: Sequence[Flow], state: ClusterState
+    ) -> None:
+        with self._slots.taken(min(len(flows), AT_ONCE)):
+            self._stream_now(step, this, source, flows, state)
+
+    def _stream_now(
         self, step: int, this: RoundInFlight, source: Source, flows: Sequence[Flow], state: ClusterState
     ) -> None:
         token = secrets.token_hex(4)  # never in a nonce: whom it reaches could write lines of this stream

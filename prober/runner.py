@@ -5,9 +5,10 @@ It decides when enough has been seen; what it was worth is decided in `verdict`,
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +24,7 @@ from prober.model import Action, AddPod, ClusterState, DeletePolicy, Topology
 from prober.model.plain import plain_state
 from prober.model.plan import planned
 from prober.observe import clock
-from prober.phases import OutOfTimeError, Phases, StoppedError
+from prober.phases import Phases, StoppedError
 from prober.progress import Progress
 from prober.scenario import Need, Scenario, Step, matrix
 from prober.story import reopening
@@ -133,17 +134,17 @@ def _run_scenario(
         log.write(journal.Skipped(scenario=path, reason=reason))
         tell("", "", done=True, note=f"skipped: {reason}")
         return
-    cluster = make_cluster()
     note = ""
     try:
-        agreed = _Telling(scenario, cluster, settings, log, stop, streams, tell).tell()
-        if not agreed:
-            log.write(journal.Evidence(scenario=path, text=cluster.evidence()))
-        log.write(journal.ScenarioEnded(scenario=path, at=clock()))
-        note = "" if agreed else "does not agree"
+        with _closing(make_cluster(), path, log) as cluster:
+            agreed = _Telling(scenario, cluster, settings, log, stop, streams, tell).tell()
+            if not agreed:
+                log.write(journal.Evidence(scenario=path, text=_evidence(cluster)))
+            log.write(journal.ScenarioEnded(scenario=path, at=clock()))
+            note = "" if agreed else "does not agree"
     except StoppedError:
         note = "interrupted"
-    except (ClusterError, OutOfTimeError) as error:
+    except ProberError as error:
         note = str(error)
         log.write(journal.Trouble(scenario=path, text=note))
     except Exception as error:  # a defect must not take the other scenarios' results along
@@ -151,11 +152,27 @@ def _run_scenario(
         log.write(journal.Trouble(scenario=path, text=note))
         log.write(journal.Evidence(scenario=path, text=traceback.format_exc()))
     finally:
+        tell("", "", done=True, note=note)
+
+
+@contextlib.contextmanager
+def _closing(cluster: Cluster, path: str, log: Journal) -> Iterator[Cluster]:
+    """Close the cluster whatever happened; what goes wrong in that is one more trouble and hides no other."""
+    try:
+        yield cluster
+    finally:
         try:
             cluster.close()
-        except ProberError as error:
+        except Exception as error:
             log.write(journal.Trouble(scenario=path, text=f"clean-up: {error}"))
-        tell("", "", done=True, note=note)
+
+
+def _evidence(cluster: Cluster) -> str:
+    """Return the cluster's evidence; that there is none must not spoil what was seen."""
+    try:
+        return cluster.evidence()
+    except ClusterError as error:
+        return f"no evidence: {error}"
 
 
 def _cannot(scenario: Scenario) -> str:
@@ -251,6 +268,8 @@ class _Telling:
             )
             state = state.after(done)
         expected = expectations(self._scenario, step, state, self._settings.only)
+        if conflict := next((f"{flow}: {e.conflict}" for flow, e in expected.items() if e.conflict), ""):
+            raise ProberError(conflict)  # the addresses that the cluster gave make another ruling
         needed = 1 + self._settings.hold if kind == "step" else 1
         return phases.converge(number, state, expected, needed), state
 
