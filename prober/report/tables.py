@@ -160,7 +160,9 @@ class _Grid:
             row = marks.setdefault(layout.row(cell.flow), {})
             row.setdefault(layout.column(cell.flow), Counter())[mark(cell, view)] += 1
         columns = _columns(cells, layout)
-        return cls(columns, {p: tuple(_said(row.get(c, Counter())) for c in columns) for p, row in marks.items()})
+        groups = {p.group: i for i, p in reversed([*enumerate(marks)])}
+        rows = sorted(marks, key=lambda p: groups[p.group])  # those of a namespace together
+        return cls(columns, {p: tuple(_said(marks[p].get(c, Counter())) for c in columns) for p in rows})
 
     @property
     def body(self) -> list[list[str]]:

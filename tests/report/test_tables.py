@@ -148,3 +148,20 @@ def test_many_namespaces_come_in_bands() -> None:
 def test_nothing_without_cells() -> None:
     """A step without cells has no table."""
     assert [] == tables([], 100)
+
+
+def test_rows_of_a_namespace_stand_together() -> None:
+    """However a scenario orders its pods, those of one namespace stand together, namespaces in order of appearance."""
+    pods = ["b/one", "a/one", "b/two", "a/two"]
+    lines = tables(matrix(pods, ["80"]), 100, [View.EXPECTED])
+
+    assert ["b/one", "b/two", "a/one", "a/two"] == [line.split()[0] for line in lines[-4:]]
+
+
+def test_side_by_side_as_soon_as_it_fits() -> None:
+    """The tables stand side by side on a page that is just wide enough, and not on one a column narrower."""
+    cells = matrix(THREE, ["80"], leaks=[LEAK])
+    needed = max(map(len, tables(cells, 1000)))
+
+    assert 8 == len(tables(cells, needed))
+    assert 26 == len(tables(cells, needed - 1))
