@@ -26,6 +26,7 @@ class Cluster(Protocol):
 
     name: str  # stands first in every output: `lab`, or the cluster's name and the context
     echoes_nonce: bool  # whether its listeners answer a datagram with its nonce and their name, or with the name alone
+    at_once: int  # attempts that it bears under way at once before it answers late
 
     def open(self, topology: Topology) -> ClusterState:
         """Make the topology; return it with addresses, and with the cluster's own resolver and API server in it."""

@@ -34,6 +34,7 @@ class FakeCluster:
 
     name = "fake"
     echoes_nonce = True
+    at_once = 10_000
 
     def __init__(self, says: Says) -> None:
         self._says = says

@@ -36,14 +36,24 @@ from prober.model import (
     Topology,
 )
 
+_BEARABLE = 256  # attempts that a node bears at once: each is a process in a pod there
+
 
 class KubeCluster:
-    """One topology on a cluster behind a kubeconfig; several may be open at once on one Connection."""
+    """One topology on a cluster behind a kubeconfig; several may be open at once on one Connection.
 
+    `leaving` collects the namespaces that were deleted and not awaited: that is done once, when the run ends.
+    """
+
+    at_once = 10_000  # its pods share the work; `--workers` bounds the execs
     echoes_nonce = False  # agnhost answers a datagram with its name alone
 
-    def __init__(self, connection: Connection, target: KubeTarget, *, name: str, started: datetime) -> None:
+    def __init__(
+        self, connection: Connection, target: KubeTarget, *, name: str, started: datetime, leaving: set[str]
+    ) -> None:
         self.name = name
+        self.at_once = _BEARABLE
+        self._leaving = leaving
         self._connection = connection
         self._target = target
         self._started = started.isoformat(timespec="seconds")
@@ -73,6 +83,7 @@ class KubeCluster:
             nodes=nodes,
         )
         self._opened = ground
+        self.at_once = _BEARABLE * len(nodes.usable)
         making.make_namespaces(ground, topology)
         stored = making.make_services(ground, topology.services)
         found = making.start_pods(ground, topology.pods)
@@ -167,10 +178,12 @@ class KubeCluster:
         )
 
     def close(self) -> None:
-        """Remove everything that this object made and wait until it is gone; with `keep`, nothing."""
+        """Remove everything that this object made; its namespaces, empty by then, join those that are leaving."""
         ground, self._opened = self._opened, None
         if ground is not None and not self._target.keep:
             closing.remove(ground)
+            if not self._target.namespaces:
+                self._leaving.update(ground.namespaces)
 
     def _ground(self) -> Ground:
         if self._opened is None:
