@@ -25,7 +25,7 @@ class Progress:
 
     def __str__(self) -> str:
         if self.done:
-            return f"{self.scenario}: {self.note or 'done'}"
+            return f"{self.scenario}: {self.note or 'all as expected'}"
         step = f"step '{self.step}'" if self.kind == "step" else self.kind
         open_cells = f", {self.disagreeing} cell{'' if self.disagreeing == 1 else 's'} still to agree"
         note = f", {self.note}" if self.note else ""
@@ -46,6 +46,7 @@ class Display:
         self._lock = threading.Lock()
         self._running: dict[str, Progress] = {}
         self._finished = 0
+        self._shown = ""
         self._open = True
 
     def __call__(self, progress: Progress) -> None:
@@ -56,11 +57,13 @@ class Display:
                 self._running.pop(progress.scenario, None)
                 self._finished += 1
                 self._write(f"{self._count()} {one_line(str(progress))}\n")
+                self._shown = ""
             else:
                 self._running.pop(progress.scenario, None)  # the latest stands last
                 self._running[progress.scenario] = progress
-            if self._live and self._running:
-                self._write(self._line())
+            if self._live and self._running and (line := self._line()) != self._shown:
+                self._write(line)
+                self._shown = line
 
     def close(self) -> None:
         """Take the live line away; nothing is shown after it."""

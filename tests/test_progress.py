@@ -31,6 +31,7 @@ def at(scenario: str = "a", *, done: bool = False, note: str = "", disagreeing: 
         pytest.param("a: step 'deny all', round 3, 1 cell still to agree", at(disagreeing=1), id="one"),
         pytest.param("a: step 'deny all', round 3, holding", at(disagreeing=0, note="holding"), id="note"),
         pytest.param("a: PASS", at(done=True, note="PASS"), id="done"),
+        pytest.param("a: all as expected", at(done=True), id="done-without-a-word"),
     ],
 )
 def test_progress_is_a_sentence(expected: str, progress: Progress) -> None:
@@ -55,6 +56,7 @@ def test_live_line_is_written_over_and_taken_away() -> None:
     stream = Terminal()
     display = Display(stream, total=2, live=True)
     display(at("a"))
+    display(at("a"))  # nothing new is not written again
     display(at("b"))
     display(at("a", done=True, note="PASS"))
     display.close()
