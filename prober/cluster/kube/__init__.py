@@ -17,7 +17,10 @@ __all__ = ["DEFAULT_IMAGE", "KubeTarget", "Kubernetes", "OutsideHost", "connect"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kubernetes:
-    """A cluster that answers: its name for every output, and what makes a KubeCluster for each topology."""
+    """A cluster that answers: its name for every output, and what makes a KubeCluster for each topology.
+
+    `close` waits until the namespaces of all closed KubeClusters are gone, and says by ClusterError which are not.
+    """
 
     name: str
     make: Callable[[], KubeCluster]
@@ -26,6 +29,7 @@ class Kubernetes:
 
 def connect(target: KubeTarget) -> Kubernetes:
     """Reach the cluster; UsageError if the kubeconfig says no, ClusterError if the server does not answer at once."""
+    from prober.cluster.kube.closing import await_removed
     from prober.cluster.kube.cluster import KubeCluster
     from prober.cluster.kube.connection import HURRIED, Connection
 
@@ -33,8 +37,16 @@ def connect(target: KubeTarget) -> Kubernetes:
     version = connection.get("/version", patience=HURRIED)
     name = f"kube: {connection.context}, {connection.server}, Kubernetes {version.get('gitVersion', 'of no version')}"
     started = datetime.now(UTC)
+    leaving: set[str] = set()
+
+    def close() -> None:
+        try:
+            await_removed(connection, target.run_id, leaving)
+        finally:
+            connection.close()
+
     return Kubernetes(
         name=name,
-        make=lambda: KubeCluster(connection, target, name=name, started=started),
-        close=connection.close,
+        make=lambda: KubeCluster(connection, target, name=name, started=started, leaving=leaving),
+        close=close,
     )
