@@ -16,10 +16,9 @@ from typing import Any, Self
 
 import yaml
 
-from tests.kube import addresses, needs, objects, presence
+from tests.kube import addresses, daemons, needs, objects, presence
 from tests.kube.api import TROUBLE, Api
 from tests.kube.build import cache, locked, programs
-from tests.kube.daemons import API_SERVER
 from tests.kube.images import archives
 from tests.kube.presence import until
 from tests.kube.settings import Engine, Plan, Settings
@@ -91,7 +90,7 @@ class Cluster:
 
     @property
     def api_server(self) -> Daemon:
-        return Daemon(self, API_SERVER)
+        return Daemon(self, daemons.API_SERVER)
 
     def daemon(self, name: str) -> Daemon:
         """Return a daemon by its name in `processes`: `kubelet-n1`, `agent-n2`."""
@@ -113,13 +112,31 @@ class Cluster:
         found: dict[str, int] = self.ask(do="list")
         return found
 
+    def stopped(self) -> tuple[str, ...]:
+        """Return the daemons that were started once and do not run."""
+        return tuple(self.ask(do="stopped"))
+
     def run(self, place: str, *command: str, text: str = "") -> tuple[int, str]:
         """Run a quick command in a node (`n1`) or in the `switch`; return its exit status and what it said."""
         status, said = self.ask(do="run", place=place, command=command, text=text)
         return int(status), str(said)
 
+    def exec(self, pod: Any, *command: str) -> tuple[int, str]:
+        """Run a quick command in a pod's container, past the API server; return its exit status and what it said."""
+        known = (
+            "--address",
+            daemons.CONTAINERD_SOCKET,
+            "--namespace",
+            "k8s.io",
+            "tasks",
+            "exec",
+            "--exec-id",
+            secrets.token_hex(4),
+        )
+        return self.run(pod["spec"]["nodeName"], "ctr", *known, objects.container_id(pod), *command)
+
     def logs(self, lines: int = 30) -> str:
-        """Return the end of every log, and each node's rules."""
+        """Return the end of every log."""
         texts = [
             f"# {file.name}\n" + "\n".join(file.read_text(errors="replace").splitlines()[-lines:])
             for file in sorted(self.plan.logs.glob("*.log"))

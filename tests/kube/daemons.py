@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.kube import addresses
@@ -23,26 +22,10 @@ _FAST = ("--kube-api-qps=200", "--kube-api-burst=400")
 Command = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Home:
-    """Where a node keeps its files, on a tmpfs that only its own mount namespace sees."""
-
-    number: int
-    cgroup: str
-    folder: Path = Path("/run/node")
-
-    @property
-    def name(self) -> str:
-        return addresses.node_name(self.number)
-
-    @property
-    def socket(self) -> str:
-        """Containerd's."""
-        return str(self.folder / "containerd.sock")
-
-    @property
-    def kubeconfig(self) -> str:
-        return str(self.folder / "kubeconfig")
+# Where a node keeps its files: the same on every node, as only its own mount namespace sees them
+HOME = Path("/run/node")
+CONTAINERD_SOCKET = str(HOME / "containerd.sock")
+KUBECONFIG = str(HOME / "kubeconfig")
 
 
 def etcd(folder: Path) -> Command:
@@ -87,16 +70,16 @@ def scheduler(binaries: Path, kubeconfig: str) -> Command:
     return (str(binaries / SCHEDULER), f"--kubeconfig={kubeconfig}", "--leader-elect=false", *_FAST)
 
 
-def proxy(binaries: Path, home: Home) -> Command:
+def proxy(binaries: Path, number: int) -> Command:
     # conntrack's limits cannot be set in a child network namespace, and belong to the host
     limits = ("max-per-core", "min", "tcp-timeout-established", "tcp-timeout-close-wait")
     return (
         str(binaries / PROXY),
-        f"--kubeconfig={home.kubeconfig}",
+        f"--kubeconfig={KUBECONFIG}",
         "--proxy-mode=iptables",
         *(f"--conntrack-{limit}=0" for limit in limits),
         f"--cluster-cidr={addresses.PODS}",
-        f"--hostname-override={home.name}",
+        f"--hostname-override={addresses.node_name(number)}",
         "--healthz-bind-address=127.0.0.1:10256",
         "--metrics-bind-address=127.0.0.1:10249",
         "--iptables-min-sync-period=100ms",
@@ -105,19 +88,19 @@ def proxy(binaries: Path, home: Home) -> Command:
     )
 
 
-def kubelet(binaries: Path, home: Home) -> Command:
+def kubelet(binaries: Path, number: int) -> Command:
     return (
         str(binaries / KUBELET),
-        f"--config={home.folder / 'kubelet.json'}",
-        f"--kubeconfig={home.kubeconfig}",
-        f"--root-dir={home.folder / 'kubelet'}",
-        f"--cert-dir={home.folder / 'pki'}",
-        f"--hostname-override={home.name}",
-        f"--node-ip={addresses.node(home.number)}",
+        f"--config={HOME / 'kubelet.json'}",
+        f"--kubeconfig={KUBECONFIG}",
+        f"--root-dir={HOME / 'kubelet'}",
+        f"--cert-dir={HOME / 'pki'}",
+        f"--hostname-override={addresses.node_name(number)}",
+        f"--node-ip={addresses.node(number)}",
     )
 
 
-def kubelet_settings(home: Home) -> str:
+def kubelet_settings(number: int, cgroup: str) -> str:
     """Return the kubelet's configuration file."""
     return json.dumps(
         {
@@ -129,14 +112,14 @@ def kubelet_settings(home: Home) -> str:
             "clusterDNS": [addresses.DNS],
             "clusterDomain": "cluster.local",
             "cgroupDriver": "cgroupfs",
-            "cgroupRoot": f"/{home.cgroup}/{home.name}",
+            "cgroupRoot": f"/{cgroup}/{addresses.node_name(number)}",
             "cgroupsPerQOS": True,
             "enforceNodeAllocatable": [],
             "failSwapOn": False,
             "protectKernelDefaults": True,  # inside.py shows it the values that it wants: the host keeps its own
-            "containerRuntimeEndpoint": f"unix://{home.socket}",
-            "volumePluginDir": str(home.folder / "plugins"),
-            "podLogsDir": str(home.folder / "podlogs"),
+            "containerRuntimeEndpoint": f"unix://{CONTAINERD_SOCKET}",
+            "volumePluginDir": str(HOME / "plugins"),
+            "podLogsDir": str(HOME / "podlogs"),
             "resolvConf": "/dev/null",
             "maxPods": 250,
             "evictionHard": {"memory.available": "100Mi"},
@@ -149,29 +132,29 @@ def kubelet_settings(home: Home) -> str:
     )
 
 
-def containerd(home: Home) -> Command:
-    return (program("containerd"), "-c", str(home.folder / "containerd.toml"))
+def containerd() -> Command:
+    return (program("containerd"), "-c", str(HOME / "containerd.toml"))
 
 
-def containerd_settings(home: Home) -> str:
+def containerd_settings() -> str:
     """Return containerd's configuration file."""
     cri = '[plugins."io.containerd.grpc.v1.cri"'
     return f"""\
 version = 2
-root = "{home.folder}/containerd"
-state = "{home.folder}/state"
+root = "{HOME}/containerd"
+state = "{HOME}/state"
 disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.aufs",
   "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs"]
 [grpc]
-  address = "{home.socket}"
+  address = "{CONTAINERD_SOCKET}"
 [ttrpc]
-  address = "{home.socket}.ttrpc"
+  address = "{CONTAINERD_SOCKET}.ttrpc"
 {cri}]
   sandbox_image = "{PAUSE}"
   restrict_oom_score_adj = true  # lowering it may be forbidden, and runc then dies of it
 {cri}.cni]
   bin_dir = "{CNI}"
-  conf_dir = "{home.folder}/cni"
+  conf_dir = "{HOME}/cni"
 {cri}.containerd]
   default_runtime_name = "runc"
 {cri}.containerd.runtimes.runc]
@@ -179,13 +162,13 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
 """
 
 
-def cni_settings(home: Home, *, routed: bool) -> str:
+def cni_settings(number: int, *, routed: bool) -> str:
     """Return how pods are plugged in: over a bridge, or routed one by one, so that all they send is forwarded."""
     plugin = {"type": "ptp"} if routed else {"type": "bridge", "bridge": "cni0", "isDefaultGateway": True}
     given = {
         "type": "host-local",
-        "ranges": [[{"subnet": addresses.pods(home.number)}]],
-        "dataDir": str(home.folder / "addresses"),
+        "ranges": [[{"subnet": addresses.pods(number)}]],
+        "dataDir": str(HOME / "addresses"),
     }
     # ptp gives a default route only where it is asked for one; bridge brings its own
     more = {"routes": [{"dst": "0.0.0.0/0"}]} if routed else {}

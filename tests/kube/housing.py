@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from prober.cluster.lab import sandbox
-from tests.kube.daemons import Home
+from tests.kube.daemons import HOME
 
 _NEWUTS = 0x04000000
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 0x1000, 0x4000, 0x40000
@@ -46,18 +46,18 @@ def leave_network() -> None:
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
 
-def move_in(home: Home, files: Mapping[str, str]) -> None:
+def move_in(name: str, files: Mapping[str, str]) -> None:
     """Make this process's namespaces those of a node, and put the node's files there."""
     sandbox.unshare(sandbox.NEWNET | sandbox.NEWNS | _NEWUTS)
-    socket.sethostname(home.name)
+    socket.sethostname(name)
     for folder in ("/run", "/var/log"):
         sandbox.mount("tmpfs", folder, "tmpfs", 0, "mode=755")
     # device plugins, CNI's cache: what cannot be moved from /var/lib by any option is written to an upper layer
     upper, work = Path("/run/varlib/upper"), Path("/run/varlib/work")
-    for needed in (upper, work, home.folder / "cni"):
+    for needed in (upper, work, HOME / "cni"):
         needed.mkdir(parents=True)
     sandbox.mount("overlay", "/var/lib", "overlay", 0, f"lowerdir=/var/lib,upperdir={upper},workdir={work}")
     for name, text in files.items():
-        (home.folder / name).write_text(text)
+        (HOME / name).write_text(text)
     for knob, value in (("ip_forward", 1), ("conf/all/rp_filter", 1)):
         Path(f"/proc/sys/net/ipv4/{knob}").write_text(str(value))

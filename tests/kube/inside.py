@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 
 from tests.kube import addresses, daemons, housing, pki
 from tests.kube.api import Api
-from tests.kube.daemons import AGENT, API_SERVER, CONTAINERD, ETCD, Command, Home
+from tests.kube.daemons import AGENT, API_SERVER, CONTAINERD, ETCD, Command
 from tests.kube.needs import program
 from tests.kube.processes import Place, Processes, TroubleError, forked
 from tests.kube.settings import Engine, Plan
@@ -39,9 +39,12 @@ class _Cluster:
     plan: Plan
     processes: Processes
     places: dict[str, Place] = field(default_factory=dict)
-    homes: dict[str, Home] = field(default_factory=dict)
     daemons: dict[str, tuple[Command, Place | None]] = field(default_factory=dict)
     api: Api | None = None
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return tuple(addresses.node_name(n + 1) for n in range(self.plan.settings.nodes))
 
     def begin(self, name: str, command: Command, place: Place | None) -> None:
         """Start a daemon for the first time."""
@@ -100,33 +103,33 @@ def _bring_up(cluster: _Cluster) -> None:
     _await_api(cluster)
     cluster.begin(daemons.CONTROLLERS, daemons.controllers(plan.binaries, keys, str(kubeconfig)), first)
     cluster.begin(daemons.SCHEDULER, daemons.scheduler(plan.binaries, str(kubeconfig)), first)
-    for name, home in cluster.homes.items():
+    for number, name in enumerate(cluster.nodes, start=1):
         place = cluster.places[name]
-        cluster.begin(f"{daemons.KUBELET}-{name}", daemons.kubelet(plan.binaries, home), place)
-        cluster.begin(f"{daemons.PROXY}-{name}", daemons.proxy(plan.binaries, home), place)
+        cluster.begin(f"{daemons.KUBELET}-{name}", daemons.kubelet(plan.binaries, number), place)
+        cluster.begin(f"{daemons.PROXY}-{name}", daemons.proxy(plan.binaries, number), place)
         if plan.settings.engine is Engine.NFT:
             _start_agent(cluster, name, plan.settings.fault, plan.settings.deny)
     _await_images(cluster, images)
     if plan.settings.engine is Engine.NFT:
-        for name in cluster.homes:
+        for name in cluster.nodes:
             _await_agent(cluster, name)
 
 
 def _move_node_in(cluster: _Cluster, number: int, kubeconfig: str) -> None:
     """Make a node's namespaces and files, and plug it into the switch."""
     plan = cluster.plan
-    home = Home(number=number, cgroup=plan.stem)
+    name = addresses.node_name(number)
     files = {
         "kubeconfig": kubeconfig,
-        "kubelet.json": daemons.kubelet_settings(home),
-        "containerd.toml": daemons.containerd_settings(home),
-        "cni/10-pods.conflist": daemons.cni_settings(home, routed=plan.settings.engine is Engine.NFT),
+        "kubelet.json": daemons.kubelet_settings(number, plan.stem),
+        "containerd.toml": daemons.containerd_settings(),
+        "cni/10-pods.conflist": daemons.cni_settings(number, routed=plan.settings.engine is Engine.NFT),
     }
     here, there = socket.socketpair()
 
     def hold() -> NoReturn:
         here.close()
-        housing.move_in(home, files)
+        housing.move_in(name, files)
         there.send(b"in")
         there.recv(1)  # until the namespaces are held by descriptors
         os._exit(0)
@@ -134,11 +137,10 @@ def _move_node_in(cluster: _Cluster, number: int, kubeconfig: str) -> None:
     holder = forked(hold)
     there.close()
     if not here.recv(2):
-        raise TroubleError(f"{home.name} could not move in: see the keeper's log")
-    cluster.homes[home.name] = home
-    cluster.places[home.name] = Place.of(holder)
+        raise TroubleError(f"{name} could not move in: see the keeper's log")
+    cluster.places[name] = Place.of(holder)
     _ip(cluster, "switch", addresses.of_cable(number, holder))
-    _ip(cluster, home.name, addresses.of_node(number, plan.settings.nodes))
+    _ip(cluster, name, addresses.of_node(number, plan.settings.nodes))
     here.close()
     os.waitpid(holder, 0)
 
@@ -150,14 +152,14 @@ def _ip(cluster: _Cluster, place: str, lines: Any) -> None:
 def _import_images(cluster: _Cluster) -> dict[str, str]:
     """Start every node's containerd and, once it answers, the import of the images; return who waits for whom."""
     processes, imports = cluster.processes, {}
-    for name, home in cluster.homes.items():
-        cluster.begin(f"{CONTAINERD}-{name}", daemons.containerd(home), cluster.places[name])
-    for name, home in cluster.homes.items():
-        ctr = (program("ctr"), "--address", home.socket, "--namespace", "k8s.io")
+    ctr = (program("ctr"), "--address", daemons.CONTAINERD_SOCKET, "--namespace", "k8s.io")
+    for name in cluster.nodes:
+        cluster.begin(f"{CONTAINERD}-{name}", daemons.containerd(), cluster.places[name])
+    for name in cluster.nodes:
         place = cluster.places[name]
         needs = (f"{CONTAINERD}-{name}",)
         processes.until(
-            lambda ctr=ctr, place=place: processes.run((*ctr, "version"), place)[0] == 0,  # type: ignore[misc]
+            lambda place=place: processes.run((*ctr, "version"), place)[0] == 0,  # type: ignore[misc]
             f"containerd of {name}",
             _SECONDS,
             needs=needs,
@@ -191,9 +193,8 @@ def _start_agent(cluster: _Cluster, node: str, fault: str, deny: str) -> None:
     done = cluster.plan.logs / f"{name}.ready"
     done.unlink(missing_ok=True)
     command = (sys.executable, "-m", "tests.kube.agent", "--node", node, "--deny", deny, "--ready", str(done))
-    home = cluster.homes[node]
     fault_words = ("--fault", fault) if fault else ()
-    cluster.begin(name, (*command, "--kubeconfig", home.kubeconfig, *fault_words), cluster.places[node])
+    cluster.begin(name, (*command, "--kubeconfig", daemons.KUBECONFIG, *fault_words), cluster.places[node])
 
 
 def _await_agent(cluster: _Cluster, node: str) -> None:
@@ -228,6 +229,8 @@ def _do(cluster: _Cluster, order: dict[str, Any]) -> Any:
     match order:
         case {"do": "list"}:
             return processes.listed()
+        case {"do": "stopped"}:
+            return sorted(cluster.daemons.keys() - processes.listed())
         case {"do": "stop", "name": name}:
             return processes.kill(name)
         case {"do": "pause", "name": name}:
