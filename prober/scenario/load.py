@@ -27,7 +27,7 @@ def load(paths: Sequence[Path]) -> tuple[Scenario, ...]:
     mistakes: list[Mistake] = []
     for file in found:
         try:
-            scenario = _load(str(file), _from_disk(file.parent), None)
+            scenario = _load(str(file), _from_disk(file), None)
         except InputError as error:
             mistakes += error.mistakes
             continue
@@ -59,20 +59,25 @@ def _collected(path: Path) -> Iterator[Path]:
         raise UsageError(f"{shortened(str(path))}: {'neither file nor directory' if path.exists() else 'no such file'}")
 
 
-def _from_disk(directory: Path) -> Callable[[str], str]:
+def _from_disk(scenario: Path) -> Callable[[str], str]:
     def read(name: str) -> str:
         path = Path(name)
         try:
-            if not path.resolve().is_relative_to(directory.resolve()):
+            # the scenario itself is the user's choice, be it a link; what it names must not lead anywhere else
+            if path != scenario and not path.resolve().is_relative_to(scenario.parent.resolve()):
                 raise ValueError(_outside(name))
             if not path.is_file():
                 raise ValueError(f"there is no file `{shortened(name)}`; files stand beside the scenario or below it")
             with path.open("rb") as file:
                 return decoded(file.read(MAX_BYTES + 1), name)
-        except OSError as error:
-            raise ValueError(f"`{shortened(name)}` cannot be read: {error.strerror}; check its permissions") from None
+        except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
+            raise ValueError(f"`{shortened(name)}` cannot be read: {_cause(error)}; check its permissions") from None
 
     return read
+
+
+def _cause(error: OSError | RuntimeError) -> str:
+    return error.strerror or "" if isinstance(error, OSError) else "links in a circle"
 
 
 def _outside(name: str) -> str:
@@ -114,7 +119,7 @@ def _load(path: str, read: Callable[[str], str], state: ClusterState | None) -> 
     take.done()
     if not drafts:
         raise fields["steps"].wrong("there is no step", "write at least one")
-    steps = tell(topology, drafts, families, state)
+    steps = tell(topology, fields["pods"], drafts, families, state)
     uses = _uses(topology, steps, families, texts)
     return Scenario(
         name=PurePosixPath(path).name.removesuffix(SUFFIX),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from prober.document import Gather, Located, nearest
+from prober.document import Gather, Located, Value, nearest
 from prober.flows import ANY
 from prober.manifest import read as read_policies
 from prober.model import (
@@ -35,16 +35,23 @@ from prober.scenario.templates import filled_from, nearest_pod
 from prober.scenario.topology import known_namespace
 
 _EARLIER = "apply it in an earlier step: a step deletes before it applies"
+_FEWER = "use fewer pods, or spread them over both nodes"
 
 K = TypeVar("K")
 Thing = TypeVar("Thing", Pod, External, Node)
 
 
 def tell(
-    topology: Topology, drafts: Iterable[Draft], families: tuple[Family, ...], real: ClusterState | None
+    topology: Topology, at: Value, drafts: Iterable[Draft], families: tuple[Family, ...], real: ClusterState | None
 ) -> tuple[Step, ...]:
-    """Return the steps, or raise all their mistakes; `real` gives addresses where a cluster has its own."""
-    story = _Story(topology, real)
+    """Return the steps, or raise all their mistakes; `real` gives addresses where a cluster has its own.
+
+    `at` is where the pods stand.
+    """
+    try:
+        story = _Story(topology, real)
+    except ValueError as error:  # the lab has no room for so many pods
+        raise at.wrong(str(error), _FEWER) from None
     take = Gather()
     steps = []
     for draft in drafts:
@@ -100,13 +107,22 @@ class _Story:
     def _fitting(
         self, take: Gather, found: Located[K], check: Callable[[Located[K]], tuple[Action, ...]]
     ) -> tuple[Action, ...]:
-        actions = take(lambda _: check(found), found.at, ())
-        for action in actions:
+        def act(at: Value) -> tuple[Action, ...]:
+            actions = check(found)
+            for action in actions:
+                self.state = self.state.after(self._placed(action, at))
+            return actions
+
+        return take(act, found.at, ())
+
+    def _placed(self, action: Action, at: Value) -> Action:
+        try:
             after = placed(action, self._plan)
-            if isinstance(after, AddPod) and self._real and after.pod.ref in self._real.pods:
-                after = AddPod(pod=replace(after.pod, addresses=self._real.pods[after.pod.ref].addresses))
-            self.state = self.state.after(after)
-        return actions
+        except ValueError as error:
+            raise at.wrong(str(error), _FEWER) from None
+        if isinstance(after, AddPod) and self._real and after.pod.ref in self._real.pods:
+            return AddPod(pod=replace(after.pod, addresses=self._real.pods[after.pod.ref].addresses))
+        return after
 
     def _pod(self, ref: PodRef) -> Pod | None:
         pod = self.state.pods.get(ref)
