@@ -31,22 +31,26 @@ def coloured(text: str, colour: str) -> str:
     return f"{_COLOURS[colour]}{text}{_RESET}" if text else text
 
 
-def wants_colour(stream: IO[str], environ: Mapping[str, str] = os.environ) -> bool:
+def wants_colour(stream: IO[str] | None, environ: Mapping[str, str] = os.environ) -> bool:
     """Say whether the stream is a terminal that shows colours and nobody has asked it not to (no-color.org)."""
-    return stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+    return _is_terminal(stream) and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
 
 
-def is_live(stream: IO[str], environ: Mapping[str, str] = os.environ) -> bool:
+def is_live(stream: IO[str] | None, environ: Mapping[str, str] = os.environ) -> bool:
     """Say whether a line on the stream can be written over: a terminal, and no CI that records it."""
-    return stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI")
+    return _is_terminal(stream) and environ.get("TERM") != "dumb" and not environ.get("CI")
 
 
-def width(stream: IO[str], environ: Mapping[str, str] = os.environ) -> int:
+def width(stream: IO[str] | None, environ: Mapping[str, str] = os.environ) -> int:
     """Return how many columns the stream has: COLUMNS, the terminal's own number, else the usual one."""
     said = environ.get("COLUMNS", "")
     if said.isdecimal() and 0 < int(said) < 10_000:
         return max(NARROWEST, int(said))
     try:
-        return max(NARROWEST, os.get_terminal_size(stream.fileno()).columns)
+        return max(NARROWEST, os.get_terminal_size(stream.fileno()).columns) if stream else USUAL
     except (OSError, ValueError):  # no terminal, or a stream without a file
         return USUAL
+
+
+def _is_terminal(stream: IO[str] | None) -> bool:
+    return stream is not None and stream.isatty()  # None: the process was started with it closed

@@ -28,12 +28,13 @@ class OutputError(ProberError):
 
 def say(text: str) -> None:
     """Write to stdout; OutputError if that takes no more."""
+    if sys.stdout is None:
+        raise OutputError("stdout: it is closed")
     encoding = sys.stdout.encoding or "utf-8"
     try:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except OSError as error:
-        _silence()
         raise OutputError(f"stdout: {error.strerror}", pipe=error.errno == errno.EPIPE) from None
 
 
@@ -41,14 +42,6 @@ def complain(text: str) -> None:
     """Write a line to stderr; where that is closed nobody can be told."""
     with contextlib.suppress(OSError, ValueError):
         print(text.encode("utf-8", "backslashreplace").decode("utf-8"), file=sys.stderr, flush=True)
-
-
-def _silence() -> None:
-    """Point stdout to nowhere, or Python complains once more when it ends."""
-    with contextlib.suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)
 
 
 def require_writable(reports: Sequence[tuple[str, str]]) -> None:

@@ -52,7 +52,6 @@ def run(args: Namespace) -> int:
         if log.lost:
             complain(f"prober: the journal is incomplete: {log.lost}; the reports are not")
         if interrupts.at_once:  # threads of the run may still wait for their pods, and would be waited for
-            sys.stderr.flush()
             os._exit(code)
     return code
 
@@ -88,7 +87,7 @@ def _prove(args: Namespace, scenarios: Sequence[Scenario], log: Journal, run_id:
         only=args.only,
     )
     stop = threading.Event()
-    display = None if args.quiet else Display(sys.stderr, total=len(scenarios))
+    display = None if args.quiet or sys.stderr is None else Display(sys.stderr, total=len(scenarios))
 
     def work() -> None:
         runner.run(

@@ -131,3 +131,13 @@ def test_broken_pod_is_no_proof(fault: str, prober: Run, scenarios: Path) -> Non
 
     assert code in (1, 3)
     assert "PASS deny" not in out
+
+
+@pytest.mark.parametrize(("code", "closed"), [(3, ">&-"), (0, "2>&-"), (3, ">&- 2>&-"), (0, "<&-")])
+def test_run_without_a_stream(code: int, closed: str, scenarios: Path) -> None:
+    """A run that is started with a stream closed still proves and writes its reports; without stdout it is exit 3."""
+    command = f"exec {sys.executable} -m prober run {DENY} --report json=out.json {closed}"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+
+    assert (code, "") == (done.returncode, json.loads(Path("out.json").read_text())["trouble"])
+    assert "defect" not in done.stderr

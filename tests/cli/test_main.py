@@ -160,6 +160,15 @@ def test_full_stdout_is_one_line(scenarios: Path) -> None:
     assert (3, "prober: stdout: No space left on device\n") == (done.returncode, done.stderr)
 
 
+def test_closed_stdout_is_one_line(scenarios: Path) -> None:
+    """A command that is started without a stdout says so."""
+    done = subprocess.run(
+        ["sh", "-c", f"exec {sys.executable} -m prober validate s >&-"], stderr=subprocess.PIPE, text=True, check=False
+    )
+
+    assert (3, "prober: stdout: it is closed\n") == (done.returncode, done.stderr)
+
+
 def test_narrow_encoding_harms_no_output(scenarios: Path) -> None:
     """A terminal that cannot show a letter gets its number, never an exception."""
     file = scenarios / "deny.scenario.yaml"
