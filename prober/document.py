@@ -197,16 +197,20 @@ def many(read: Callable[[Value], T]) -> Callable[[Value], tuple[T, ...]]:
     return lambda value: _all(lambda _, member: read(member), (("", m) for m in value.members()))
 
 
-def one_or_many(read: Callable[[Value], T]) -> Callable[[Value], tuple[T, ...]]:
-    """Return a reader of lists, never empty, that takes a single member without brackets too."""
+def some(read: Callable[[Value], tuple[T, ...]]) -> Callable[[Value], tuple[T, ...]]:
+    """Return a reader that refuses to find nothing."""
 
     def read_some(value: Value) -> tuple[T, ...]:
-        found = many(read)(value) if value.is_list or value.is_null else (read(value),)
-        if not found:
-            raise value.wrong("the list is empty", "remove the key, or write something in it")
-        return found
+        if found := read(value):
+            return found
+        raise value.wrong("nothing stands in it", "remove the key, or write something in it")
 
     return read_some
+
+
+def one_or_many(read: Callable[[Value], T]) -> Callable[[Value], tuple[T, ...]]:
+    """Return a reader of lists, never empty, that takes a single member without brackets too."""
+    return some(lambda value: many(read)(value) if value.is_list or value.is_null else (read(value),))
 
 
 def each(read: Callable[[str, Value], T]) -> Callable[[Value], tuple[T, ...]]:

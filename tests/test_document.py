@@ -156,7 +156,7 @@ def test_readers_collect_the_mistakes_of_all_members() -> None:
 def test_one_or_many() -> None:
     """One member needs no brackets, and none is not one."""
     assert ((1,), (1, 2)) == (one_or_many(whole)(value("1")), one_or_many(whole)(value("[1, 2]")))
-    with pytest.raises(InputError, match="the list is empty"):
+    with pytest.raises(InputError, match="nothing stands in it"):
         one_or_many(whole)(value("[]"))
 
 

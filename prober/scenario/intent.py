@@ -45,7 +45,7 @@ def _ruling(flow: Flow, state: ClusterState, pairs: dict[tuple[int, Protocol, Fa
 
 
 def _mistake(expectation: Expectation, flows: list[Flow], state: ClusterState) -> Mistake:
-    more = f" (and {len(flows) - 1} more flows of this line)" if len(flows) > 1 else ""
+    more = f" (one of {len(flows)} such flows of this line)" if len(flows) > 1 else ""
     reason = "; ".join(line.strip() for line in explain(judge(state, flows[0]), state).splitlines())
     return Mistake(
         file=expectation.file,

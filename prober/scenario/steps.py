@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from prober.document import Gather, Located, T, Value, documents, each, one_or_many, sentence, text
+from prober.document import Gather, Located, T, Value, documents, each, one_or_many, sentence, some, text
 from prober.flows import ANY, parse_pattern
 from prober.manifest import read as read_policies
 from prober.model import NAME_LABEL, LabelNamespace, LabelPod, Pod, PodRef, PolicyRef
@@ -43,8 +43,8 @@ def read_step(value: Value, known: Known, open_file: Open) -> Draft:
         name=take(sentence, fields.get("name"), ""),
         at=value,
         remove=take(one_or_many(_located(lambda v: PodRef(*read_pod_name(v)))), fields.get("remove"), ()),
-        add=take(each(lambda key, v: Located(read_pod(key, v, known), v)), fields.get("add"), ()),
-        label=take(lambda v: _label(v, known), fields.get("label"), ()),
+        add=take(some(each(lambda key, v: Located(read_pod(key, v, known), v))), fields.get("add"), ()),
+        label=take(some(lambda v: _label(v, known)), fields.get("label"), ()),
         delete=take(one_or_many(_located(_policy_name)), fields.get("delete"), ()),
         manifests=take(lambda v: _manifests(v, open_file), fields.get("apply"), ()),
         expect=take(_expect, fields.get("expect"), ()),
@@ -83,7 +83,7 @@ def _changes(value: Value) -> Mapping[str, str | None]:
     def change(key: str, at: Value) -> tuple[str, str | None]:
         return check_label_key(key, at), None if at.is_null else spelled(LABEL_VALUE)(at)
 
-    return dict(each(change)(value))
+    return dict(some(each(change))(value))
 
 
 def _policy_name(value: Value) -> PolicyRef:
