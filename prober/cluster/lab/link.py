@@ -21,7 +21,7 @@ from prober.errors import ClusterError
 # A checkout need not be installed, and -I takes neither the working directory nor PYTHONPATH.
 _ROOT = str(Path(prober.__file__).parent.parent)
 _START = "import sys; sys.path.insert(0, sys.argv.pop(3)); from prober.cluster.lab.child import main; main()"
-_PATIENCE = 120.0  # seconds for one order; 2,000 pods take 8
+_PATIENCE = 300.0  # seconds for one order; 2,000 pods take 8, on a machine that does much else ten times that
 _DYING = 5.0
 
 
@@ -40,7 +40,8 @@ class Link:
         self._log = os.memfd_create("lab")
         self._socket, theirs = socket.socketpair()
         self._socket.settimeout(_PATIENCE)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's cleanup may close while its own thread waits for an answer
+        self._owner = os.getpid()
         self._closed = False
         with theirs:
             self._process = subprocess.Popen(
@@ -95,7 +96,7 @@ class Link:
     def close(self) -> None:
         """End the lab: its process ends with the socket, and everything in it with the process."""
         # Without the lock: a thread that waits for an answer gets an end instead. A second call finds it closed.
-        if self._closed:
+        if self._closed or self._owner != os.getpid():  # a fork of the harness has no say
             return
         self._closed = True
         self._socket.shutdown(socket.SHUT_RDWR)
@@ -106,10 +107,12 @@ class Link:
             self._process.wait()
         with self._lock:
             self._socket.close()
-        os.close(self._log)
+            os.close(self._log)
 
     def _obituary(self) -> str:
         """Say how the lab died."""
+        if self._closed:
+            return "the lab was closed meanwhile"
         try:
             code = self._process.wait(_DYING)
         except subprocess.TimeoutExpired:

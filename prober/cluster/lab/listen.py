@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import _thread
+import contextlib
 import os
 import select
 import socket
@@ -29,6 +30,7 @@ _SOCKETS = {
 _BACKLOG = 4096
 _MOST_CONVERSATIONS = 256  # DNS over TCP: a client that a policy cut off never says goodbye
 _LONGEST_NONCE = 256
+_AT_ONCE = 64  # so that a flood at one listener starves no other
 
 
 class _Listener:
@@ -101,20 +103,14 @@ class Listeners:
             os._exit(1)
 
     def _attend(self, listener: _Listener) -> None:
-        """Serve all who wait at one listener."""
-        while True:
-            try:
-                match listener.kind:
-                    case "udp" | "dns":
-                        self._datagram(listener)
-                    case _:
-                        self._caller(listener)
-            except BlockingIOError:
-                return
-            except OSError:
-                if listener.socket.fileno() < 0:
-                    return  # closed meanwhile by the other thread
-                # else the caller is gone, or what we said was refused on its way: the next one
+        """Serve those who wait at one listener; epoll tells again of those who still do."""
+        # OSError: nobody waits any more, the caller is gone, or the other thread has closed the listener meanwhile
+        with contextlib.suppress(OSError):
+            for _ in range(_AT_ONCE):
+                if listener.kind in (ECHO, DNS):
+                    self._datagram(listener)
+                else:
+                    self._caller(listener)
 
     def _caller(self, listener: _Listener) -> None:
         sock, _ = listener.socket.accept()

@@ -117,6 +117,16 @@ def test_closing_ends_streams_of_other_threads(shell_lab: LabCluster) -> None:
             reading.result(timeout=10)
 
 
+def test_a_fork_of_the_harness_cannot_close_the_lab(shell_lab: LabCluster) -> None:
+    """Some programs fork and clean up in the child what is the parent's."""
+    child = os.fork()
+    if not child:
+        shell_lab.close()
+        os._exit(0)
+    assert 0 == os.waitpid(child, 0)[1]
+    assert ["here"] == list(shell_lab.stream(A, "echo here"))
+
+
 def test_labs_beside_each_other() -> None:
     """Several labs have the same addresses and know nothing of each other."""
     before = _descriptors(), below(os.getpid())
