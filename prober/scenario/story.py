@@ -35,6 +35,7 @@ from prober.scenario.templates import filled_from, nearest_pod
 from prober.scenario.topology import known_namespace
 
 _EARLIER = "apply it in an earlier step: a step deletes before it applies"
+_OTHER = "give one of them another node or another port"
 _FEWER = "use fewer pods, or spread them over both nodes"
 
 K = TypeVar("K")
@@ -52,6 +53,8 @@ def tell(
         story = _Story(topology, real)
     except ValueError as error:  # the lab has no room for so many pods
         raise at.wrong(str(error), _FEWER) from None
+    if clash := _clash(story.state):
+        raise at.wrong(clash, _OTHER)
     take = Gather()
     steps = []
     for draft in drafts:
@@ -120,6 +123,8 @@ class _Story:
             after = placed(action, self._plan)
         except ValueError as error:
             raise at.wrong(str(error), _FEWER) from None
+        if isinstance(after, AddPod) and (clash := _clash(self.state.after(after))):
+            raise at.wrong(clash, _OTHER)
         if isinstance(after, AddPod) and self._real and after.pod.ref in self._real.pods:
             return AddPod(pod=replace(after.pod, addresses=self._real.pods[after.pod.ref].addresses))
         return after
@@ -160,6 +165,17 @@ class _Story:
         if policy.name == ANY:
             raise found.at.wrong("a policy named `any` cannot be told from every policy", "choose another name")
         return (ApplyPolicy(policy=policy),)
+
+
+def _clash(state: ClusterState) -> str:
+    """Say which two listen on the same port of a node, for hostNetwork pods have no address of their own."""
+    taken = {(n.number, p.number, p.protocol): str(n.ref) for n in state.nodes.values() for p in n.ports}
+    for pod in state.pods.values():
+        for port in pod.ports if pod.host_network and pod.node else ():
+            other = taken.setdefault((pod.node or 0, port.number, port.protocol), str(pod.ref))
+            if other != str(pod.ref):
+                return f"{pod.ref} and {other} both listen on port {port} of node {pod.node}"
+    return ""
 
 
 def _with_addresses(state: ClusterState, real: ClusterState) -> ClusterState:

@@ -105,6 +105,28 @@ def test_what_is_not_there_is_a_mistake(steps: list[str], mistake: str) -> None:
     assert [mistake] == mistakes(*steps)
 
 
+HOST = "summary: s\nnamespaces: {a: }\npods: {a/x: {hostNetwork: true, node: 1, ports: [80]}, %s}\n"
+
+
+@pytest.mark.parametrize(
+    ("pods", "step", "clash"),
+    [
+        ("a/y: {hostNetwork: true, node: 1, ports: [80]}", "remove: a/y", "pods: a/y and a/x both"),
+        ("a/y: {}", "add: {a/z: {hostNetwork: true, node: 1, ports: [80]}}", "steps[0].add.a/z: a/z and a/x both"),
+        ("a/y: {}}\nnodes: {1: {ports: [80]}", "remove: a/y", "pods: a/x and node/1 both"),
+        ("a/y: {hostNetwork: true, node: 2, ports: [80]}", "remove: a/y", ""),
+        ("a/y: {hostNetwork: true, node: 1, ports: [80/udp, 81]}", "remove: a/y", ""),
+        ("a/y: {node: 1, ports: [80]}", "remove: a/y", ""),
+    ],
+)
+def test_two_on_one_port_of_a_node(pods: str, step: str, clash: str) -> None:
+    """Pods of the host network share their node's ports, so each port has one listener."""
+    if clash:
+        assert [f"{clash} listen on port 80 of node 1"] == mistakes(step, topology=HOST % pods)
+    else:
+        assert scenario(step, topology=HOST % pods)
+
+
 def test_states_after_the_steps() -> None:
     """Every step is yielded with the planned state after it, added pods with their addresses."""
     later = "add: {a/late: {node: 1}}\nlabel: {pods: {a/db: {app: x}}}"
