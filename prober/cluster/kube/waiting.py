@@ -28,7 +28,7 @@ class Awaited:
 
 def items(connection: Connection, path: str, query: Query = ()) -> list[Object]:
     """Return a list's items."""
-    found: list[Object] = connection.get(path, query)["items"]
+    found: list[Object] = connection.get(path, query)["items"] or []
     return found
 
 
@@ -95,7 +95,7 @@ def _follow(
     query = (("labelSelector", selector),)
     while True:
         listing = connection.get(path, query)
-        objects: dict[str, Object] = {str(o["metadata"]["uid"]): o for o in listing["items"]}
+        objects: dict[str, Object] = {str(o["metadata"]["uid"]): o for o in listing["items"] or ()}
         version = str(listing["metadata"]["resourceVersion"])
         on_change(tuple(objects.values()))
         while not done():
