@@ -28,7 +28,7 @@ def alive(processes: frozenset[tuple[int, str]]) -> frozenset[tuple[int, str]]:
     return frozenset(p for p in processes if p[1] and _start(p[0]) == p[1])
 
 
-def until(condition: Callable[[], object], seconds: float = 10.0) -> bool:
+def until(condition: Callable[[], object], seconds: float = 30.0) -> bool:
     """Wait until the condition holds; False if it never did."""
     end = time.monotonic() + seconds
     while not condition():
