@@ -26,7 +26,7 @@ from prober.model.plan import planned
 from prober.observe import clock
 from prober.phases import Phases, StoppedError
 from prober.progress import Progress
-from prober.scenario import Need, Scenario, Step, matrix
+from prober.scenario import Scenario, Step, matrix
 from prober.story import reopening
 
 
@@ -130,13 +130,13 @@ def _run_scenario(
 
     if stop.is_set():
         return
-    if reason := _cannot(scenario):
-        log.write(journal.Skipped(scenario=path, reason=reason))
-        tell("", "", done=True, note=f"skipped: {reason}")
-        return
     note = ""
     try:
         with _closing(make_cluster(), path, log) as cluster:
+            if reason := cluster.lacks(scenario.requires, scenario.topology):
+                note = f"skipped: {reason}"
+                log.write(journal.Skipped(scenario=path, reason=reason))
+                return
             agreed = _Telling(scenario, cluster, settings, log, stop, streams, tell).tell()
             if not agreed:
                 log.write(journal.Evidence(scenario=path, text=_evidence(cluster)))
@@ -173,11 +173,6 @@ def _evidence(cluster: Cluster) -> str:
         return cluster.evidence()
     except ClusterError as error:
         return f"no evidence: {error}"
-
-
-def _cannot(scenario: Scenario) -> str:
-    """Say why no cluster of today can run a scenario; "" if one can."""
-    return "needs sctp, and nc speaks none" if Need.SCTP in scenario.requires else ""
 
 
 class _Telling:

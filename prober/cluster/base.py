@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from prober.model import Action, ClusterState, PodRef, Source, Topology
+
+NO_SCTP = "needs sctp, and nc speaks none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +29,10 @@ class Cluster(Protocol):
     name: str  # stands first in every output: `lab`, or the cluster's name and the context
     echoes_nonce: bool  # whether its listeners answer a datagram with its nonce and their name, or with the name alone
     at_once: int  # attempts that it bears under way at once before it answers late
+
+    def lacks(self, needs: Collection[str], topology: Topology) -> str:
+        """Say why this cluster cannot run a scenario with these `requires` and this topology; "" if it can."""
+        ...
 
     def open(self, topology: Topology) -> ClusterState:
         """Make the topology; return it with addresses, and with the cluster's own resolver and API server in it."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from prober.cluster.base import Identity
+from prober.cluster.base import NO_SCTP, Identity
 from prober.errors import ClusterError
 from prober.model import Action, AddPod, ClusterState, ExternalRef, Family, PodRef, Source, Topology
 from prober.model.plan import planned
@@ -43,6 +43,9 @@ class FakeCluster:
         self.restarts: dict[PodRef, int] = {}
         self.dead = False
         self.closed = 0
+
+    def lacks(self, needs: Collection[str], topology: Topology) -> str:  # noqa: ARG002  # the seam says so
+        return NO_SCTP if "sctp" in needs else ""
 
     def open(self, topology: Topology) -> ClusterState:
         self.state, self._plan = planned(topology)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from ipaddress import ip_network
 
+from prober.cluster.base import NO_SCTP
 from prober.cluster.kube.reading import Nodes
 from prober.cluster.kube.target import KubeTarget
 from prober.errors import ClusterError
@@ -22,7 +23,7 @@ def lacking(needs: Collection[str], topology: Topology, nodes: Nodes, target: Ku
     if "ipv6" in needs and Family.IPV6 not in _families(nodes):
         return "needs ipv6, and the nodes have no addresses of it for pods"
     if "sctp" in needs:
-        return "needs sctp, and nc speaks none"
+        return NO_SCTP
     return next((why for e in topology.externals if (why := _absent(e, target))), "")
 
 

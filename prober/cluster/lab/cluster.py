@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from prober import probe
-from prober.cluster.base import Identity
+from prober.cluster.base import NO_SCTP, Identity
 from prober.cluster.lab import blueprint, orders
 from prober.cluster.lab.faults import FaultKind, parse_fault
 from prober.cluster.lab.link import Link
@@ -79,6 +79,10 @@ class LabCluster:
         if self._opened is not None:
             warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
             self.close()
+
+    def lacks(self, needs: Collection[str], topology: Topology) -> str:  # noqa: ARG002  # the seam says so
+        """Say what the lab cannot be: it has everything but what nc does not speak."""
+        return NO_SCTP if "sctp" in needs else ""
 
     def open(self, topology: Topology) -> ClusterState:
         """Build the topology, furnished; in IPv4 alone where the kernel has no IPv6."""
