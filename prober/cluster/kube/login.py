@@ -7,7 +7,6 @@ import ssl
 from typing import Any
 from urllib.parse import urlsplit
 
-import certifi
 from kubernetes import client, config
 
 from prober.cluster.kube.target import KubeTarget
@@ -42,7 +41,7 @@ def tls_options(settings: client.Configuration) -> dict[str, Any]:
     if not settings.verify_ssl:
         found: dict[str, Any] = {"cert_reqs": ssl.CERT_NONE, "check_hostname": False}
     else:
-        found = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": settings.ssl_ca_cert or certifi.where()}
+        found = {"cert_reqs": ssl.CERT_REQUIRED} | ({"ca_certs": settings.ssl_ca_cert} if settings.ssl_ca_cert else {})
         if settings.assert_hostname is not None:
             found["check_hostname"] = settings.assert_hostname
     for key, value in (("certfile", settings.cert_file), ("keyfile", settings.key_file)):
