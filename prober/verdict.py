@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from prober import journal
 from prober.assess import Assessment, Reading, assess
+from prober.cells import round_of
 from prober.errors import ProberError
 from prober.expect import Expected, expectations, unprobeable
 from prober.flows import FlowPattern, parse_pattern
@@ -92,7 +93,10 @@ def judge_scenario(scenario: Scenario, story: Story, terms: Terms) -> ScenarioRe
             faults.append(f"it cannot be judged: {type(error).__name__}: {error}")
     if faults:
         steps = tuple(replace(s, cells=tuple(_unproved(c, faults[0]) for c in s.cells)) for s in steps)
-    troubles = [*story.trouble, *(f"its journal contradicts itself: {f}" for f in dict.fromkeys(faults))]
+    troubles = list(story.trouble)
+    if faults:
+        more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+        troubles.append(f"its journal contradicts itself: {faults[0]}{more}")
     if not troubles and not story.skipped and not story.ended:
         troubles.append("not run to its end")
     return ScenarioResult(
@@ -137,7 +141,8 @@ def _steps(
     previous: dict[Flow, Expected] = {}
     for chapter in chapters:
         told = chapter.told
-        cells = tuple(_cell(proofs, chapter, f, e, terms, faults) for f, e in chapter.expected.items())
+        faults += _gaps(chapter)
+        cells = tuple(_cell(proofs, chapter, f, e, terms) for f, e in chapter.expected.items())
         results.append(
             StepResult(
                 name=told.name,
@@ -153,14 +158,19 @@ def _steps(
     return tuple(results)
 
 
-def _cell(
-    proofs: Proofs, chapter: Chapter, flow: Flow, wanted: Expected, terms: Terms, faults: list[str]
-) -> CellResult:
+def _gaps(chapter: Chapter) -> list[str]:
+    """Say which attempts a phase's rounds should have and have not: a line that is lost may have shown a leak."""
+    asked = round_of(tuple(f for f in chapter.expected if not unprobeable(f)), chapter.state)
+    rounds = chapter.told.readable()
+    return [
+        f"round {r.number} has no line for {flow}" for r in rounds for flow in map(str, asked) if flow not in r.attempts
+    ]
+
+
+def _cell(proofs: Proofs, chapter: Chapter, flow: Flow, wanted: Expected, terms: Terms) -> CellResult:
     told = chapter.told
     why = unprobeable(flow)
     rounds = [r for r in told.readable() if str(flow) in r.attempts]
-    if len(rounds) < len(told.readable()) and not why:
-        faults.append(f"a round of `{told.name}` has no line for {flow}")
     readings = [proofs.reading(chapter, flow, wanted, r) for r in rounds]
     needed = 1 + terms.hold if told.kind == "step" else 1
     found = assess(wanted.verdict, readings, needed=needed, complete=told.complete)
