@@ -99,7 +99,9 @@ class _Agent:
         return self._enforcement.pause()
 
     def _ask(self, path: str, selector: str) -> Iterable[tuple[str, str]]:
-        found = self._api.get(path, {"labelSelector": selector}, accept=METADATA)["items"] or ()  # null where there is none
+        found = (
+            self._api.get(path, {"labelSelector": selector}, accept=METADATA)["items"] or ()
+        )  # null where there is none
         return [(thing["metadata"].get("namespace", ""), thing["metadata"]["name"]) for thing in found]
 
 

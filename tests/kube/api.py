@@ -8,6 +8,7 @@ import json
 import ssl
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlencode, urlsplit
 
@@ -45,6 +46,14 @@ class Api:
         cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
         authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
         return cls(cluster["server"], authority, user["token"], timeout=timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "") -> Json:
         return self._ask("GET", path, query, headers={"Accept": accept} if accept else {})

@@ -112,9 +112,10 @@ class Cluster:
         found: dict[str, int] = self.ask(do="list")
         return found
 
-    def stopped(self) -> tuple[str, ...]:
-        """Return the daemons that were started once and do not run."""
-        return tuple(self.ask(do="stopped"))
+    def ended(self) -> dict[str, int]:
+        """Return the exit status of every daemon that runs no more; -9 for one that was stopped."""
+        found: dict[str, int] = self.ask(do="ended")
+        return found
 
     def run(self, place: str, *command: str, text: str = "") -> tuple[int, str]:
         """Run a quick command in a node (`n1`) or in the `switch`; return its exit status and what it said."""
@@ -123,17 +124,9 @@ class Cluster:
 
     def exec(self, pod: Any, *command: str) -> tuple[int, str]:
         """Run a quick command in a pod's container, past the API server; return its exit status and what it said."""
-        known = (
-            "--address",
-            daemons.CONTAINERD_SOCKET,
-            "--namespace",
-            "k8s.io",
-            "tasks",
-            "exec",
-            "--exec-id",
-            secrets.token_hex(4),
-        )
-        return self.run(pod["spec"]["nodeName"], "ctr", *known, objects.container_id(pod), *command)
+        where = {"node": pod["spec"]["nodeName"], "container": objects.container_id(pod)}
+        status, said = self.ask(do="exec", **where, command=command)
+        return int(status), str(said)
 
     def logs(self, lines: int = 30) -> str:
         """Return the end of every log."""
@@ -218,13 +211,12 @@ class Cluster:
         try:
             until(lambda: plan.control.exists() or not presence.running(self.name), "the keeper to begin")
             self.ask(do="list")  # answered when everything has been started
-            api = self.api()
-            for thing in yaml.safe_load_all((needs.HERE / "coredns.yaml").read_text()):
-                objects.create(api, thing)
-            until(lambda: all(map(objects.ready, _all_nodes(api, self.nodes))), "all nodes to be Ready")
+            with self.api() as api:
+                for thing in yaml.safe_load_all((needs.HERE / "coredns.yaml").read_text()):
+                    objects.create(api, thing)
+                until(lambda: all(map(objects.ready, _all_nodes(api, self.nodes))), "all nodes to be Ready")
             for node in self.nodes:
                 until(lambda node=node: self._answers(node), f"DNS to answer on {node}")  # type: ignore[misc]
-            api.close()
         except (ClusterFailedError, TimeoutError, *TROUBLE) as error:
             reason = plan.failure.read_text() if plan.failure.exists() else str(error)
             raise ClusterFailedError(f"cluster {self.name} did not come up: {reason}\n{self.logs()}") from error

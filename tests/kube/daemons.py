@@ -136,6 +136,11 @@ def containerd() -> Command:
     return (program("containerd"), "-c", str(HOME / "containerd.toml"))
 
 
+def container_process(container: str) -> str:
+    """Return the file in which the number of a container's first process stands."""
+    return f"{HOME}/state/io.containerd.runtime.v2.task/k8s.io/{container}/init.pid"
+
+
 def containerd_settings() -> str:
     """Return containerd's configuration file."""
     cri = '[plugins."io.containerd.grpc.v1.cri"'

@@ -43,9 +43,11 @@ def kube_steered(_own_cluster: Cluster) -> Iterator[Cluster]:
     yield _own_cluster
     for name in _own_cluster.processes():
         _own_cluster.daemon(name).resume()
-    for name in _own_cluster.stopped():
+    ended = _own_cluster.ended()
+    for name in ended:
         _own_cluster.daemon(name).start()
     _own_cluster.enforce()
+    assert dict.fromkeys(ended, -9) == ended, "a daemon ended of itself"
 
 
 @pytest.hookimpl(wrapper=True)

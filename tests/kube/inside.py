@@ -229,8 +229,8 @@ def _do(cluster: _Cluster, order: dict[str, Any]) -> Any:
     match order:
         case {"do": "list"}:
             return processes.listed()
-        case {"do": "stopped"}:
-            return sorted(cluster.daemons.keys() - processes.listed())
+        case {"do": "ended"}:
+            return {name: processes.ended(name) for name in cluster.daemons.keys() - processes.listed()}
         case {"do": "stop", "name": name}:
             return processes.kill(name)
         case {"do": "pause", "name": name}:
@@ -248,9 +248,23 @@ def _do(cluster: _Cluster, order: dict[str, Any]) -> Any:
             _await_agent(cluster, node)
         case {"do": "run", "place": place, "command": [first, *rest], "text": text}:
             return processes.run((program(first), *rest), cluster.places[place], text=text)
+        case {"do": "exec", "node": node, "container": container, "command": command}:
+            return _in_container(cluster, cluster.places[node], container, tuple(command))
         case _:
             raise ValueError(f"no such request: {order}")
     return None
+
+
+def _in_container(cluster: _Cluster, node: Place, container: str, command: Command) -> tuple[int, str]:
+    """Run a command in a container; not by `ctr exec`, which loses what short commands say."""
+    status, process = cluster.processes.run((program("cat"), daemons.container_process(container)), node)
+    if status:
+        raise ValueError(f"no container {container}: {process}")
+    place = Place.of(process.strip(), "net", "mnt")
+    try:
+        return cluster.processes.run(("/bin/env", *command), place)
+    finally:
+        place.close()
 
 
 if __name__ == "__main__":

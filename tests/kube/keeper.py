@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 from prober.cluster.lab import sandbox
@@ -24,28 +23,24 @@ def main() -> None:
     if os.fork():
         os._exit(0)  # whoever started this need not wait for more: the lock is the child's too
     os.write(alive, str(os.getpid()).encode())
-    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    told = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*told, signal.SIGCHLD})
+    if not plan.lasting:
+        _watch_users(plan.users)
     cgroups.make(plan.stem, tuple(addresses.node_name(n + 1) for n in range(plan.settings.nodes)))
-    try:
-        sandbox.unshare(sandbox.NEWPID)
-        inside = subprocess.Popen(
-            [sys.executable, "-m", "tests.kube.inside", plan.text()],
-            stdin=subprocess.DEVNULL,
-            preexec_fn=_begin_inside,  # before any thread is started
-        )
-        if not plan.lasting:
-            threading.Thread(target=_outlive_users, args=(plan.users,), daemon=True).start()
-        try:
-            signal.sigwait(signals)
-        finally:
-            inside.kill()
-            inside.wait()  # the kernel has then ended everybody else in there
-    finally:
-        cgroups.remove(plan.stem)
-        if plan.failure.exists():  # whoever waits for the cluster reads why first
-            _locked_alone(plan.users)
-        shutil.rmtree(plan.folder, ignore_errors=True)
+    sandbox.unshare(sandbox.NEWPID)
+    inside = subprocess.Popen(
+        [sys.executable, "-m", "tests.kube.inside", plan.text()],
+        stdin=subprocess.DEVNULL,
+        preexec_fn=_begin_inside,  # there is one thread only
+    )
+    ended_itself = signal.sigwait({*told, signal.SIGCHLD}) is signal.SIGCHLD
+    inside.kill()
+    inside.wait()  # the kernel has then ended everybody else in there
+    cgroups.remove(plan.stem)
+    if ended_itself:  # whoever uses it reads the logs first
+        signal.sigwait(told)
+    shutil.rmtree(plan.folder, ignore_errors=True)
 
 
 def _begin_inside() -> None:
@@ -53,15 +48,19 @@ def _begin_inside() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
-def _outlive_users(file: Path) -> None:
-    """End this process when nobody holds the users' lock any more; who comes then must make a new cluster."""
-    _locked_alone(file)
-    os.kill(os.getpid(), signal.SIGTERM)
+def _watch_users(file: Path) -> None:
+    """Let a child end this process when nobody holds the users' lock any more.
 
-
-def _locked_alone(file: Path) -> None:
-    """Wait until nobody holds the users' lock, and keep it until this process ends."""
+    No thread: one that is about to have children in another process namespace cannot start any. The child keeps the
+    lock until this process has ended, so that nobody joins a cluster that is going away.
+    """
+    keeper = os.getpid()
+    if os.fork():
+        return
+    sandbox.die_with_parent()
     fcntl.flock(os.open(file, os.O_RDWR | os.O_CLOEXEC), fcntl.LOCK_EX)
+    os.kill(keeper, signal.SIGTERM)
+    signal.sigwait({signal.SIGTERM})
 
 
 if __name__ == "__main__":

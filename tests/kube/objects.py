@@ -44,8 +44,8 @@ def namespace(name: str) -> Json:
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
-def listener(namespace: str, name: str, node: str, port: int) -> Json:
-    """Return a pod on a node that takes connections on a port; its label `app` is its name."""
+def listener(namespace: str, name: str, node: str, port: int, *, app: str = "") -> Json:
+    """Return a pod on a node that takes connections on a port."""
     container = {
         "name": "listener",
         "image": AGNHOST,
@@ -55,7 +55,7 @@ def listener(namespace: str, name: str, node: str, port: int) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"namespace": namespace, "name": name, "labels": {"app": name}},
+        "metadata": {"namespace": namespace, "name": name, "labels": {"app": app or name}},
         "spec": {"nodeName": node, "terminationGracePeriodSeconds": 0, "containers": [container]},
     }
 

@@ -32,6 +32,11 @@ class Place:
         """Return the namespaces that a process is in."""
         return cls({k: os.open(f"/proc/{process}/ns/{k}", os.O_RDONLY | os.O_CLOEXEC) for k in kinds or _KINDS})
 
+    def close(self) -> None:
+        """Let go of the namespaces."""
+        for descriptor in self.namespaces.values():
+            os.close(descriptor)
+
     def join(self) -> None:
         """Move this process there; a new mount namespace also brings a new root."""
         for kind, descriptor in self.namespaces.items():
