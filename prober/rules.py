@@ -83,7 +83,7 @@ def _block(value: Value, fill: Fill) -> IPBlock:
         if part is None or cidr is None:
             return ()
         # semantics 26: of the same family, and smaller
-        if part.version != cidr.version or part.prefixlen <= cidr.prefixlen or part.network_address not in cidr:
+        if part.prefixlen <= cidr.prefixlen or part.network_address not in cidr:
             raise member.wrong(f"{part} is no strict subset of {cidr}", "an exception is a smaller block inside `cidr`")
         return (part,)
 

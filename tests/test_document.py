@@ -180,8 +180,12 @@ def test_bytes_are_utf8_and_bounded() -> None:
 
 
 def test_depth_that_is_read() -> None:
-    """What is nested as deep as allowed is read."""
-    assert documents("[" * MAX_DEPTH + "]" * MAX_DEPTH, "f.yaml")
+    """What is nested as deep as allowed is read, and not a level more."""
+    deep = MAX_DEPTH + 1  # the document itself is level 0
+
+    assert documents("[" * deep + "]" * deep, "f.yaml")
+    with pytest.raises(InputError, match="levels deep; write it flatter"):
+        documents("[" * deep + "a" + "]" * deep, "f.yaml")
 
 
 def test_long_text_is_shortened_for_messages() -> None:

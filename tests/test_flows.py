@@ -246,6 +246,14 @@ def test_families_of_a_pattern() -> None:
     assert () == parse_pattern(f"{text}/ipv6").expand(only_v4)
 
 
+def test_hosts_outside_reach_pods_alone() -> None:
+    """Whatever a pattern says, a cluster's Services, names and nodes are not asked from outside."""
+    others: tuple[Target, ...] = (ServiceRef("payments", "db"), HostName("db.payments"), NodeRef(2), ApiServerRef())
+    patterns = [FlowPattern(source=ExternalRef("partner"), target=target) for target in others]
+
+    assert [()] * 4 == [p.expand(STATE) for p in patterns]
+
+
 def test_named_patterns_name_both_ends() -> None:
     """A pattern is named without `any` at either end, with or without a port."""
     texts = ("web/client -> web/front", "web/client -> any", "any -> web/front", "web/any -> web/front")

@@ -144,6 +144,30 @@ def test_selector_expressions() -> None:
     assert expected == policy(written).pods
 
 
+@pytest.mark.parametrize(
+    ("written", "mistake"),
+    [
+        ("{key: a, operator: In}", "In without values"),
+        ("{key: a, operator: NotIn, values: []}", "NotIn without values"),
+        ("{key: a, operator: Exists, values: [b]}", "Exists with values"),
+        ("{key: a, operator: DoesNotExist, values: [b]}", "DoesNotExist with values"),
+    ],
+)
+def test_operators_and_values_belong_together(written: str, mistake: str) -> None:
+    """In and NotIn need values, Exists and DoesNotExist take none (semantics 20)."""
+    (found,) = mistakes(f"{HEAD}spec: {{podSelector: {{matchExpressions: [{written}]}}}}")
+
+    assert mistake in found
+
+
+@pytest.mark.parametrize("name", ["'80'", "'8-0'", "a--b", "-a", "a-", "A", "a_b", "abcdefghijklmnop", "''"])
+def test_what_is_no_port_name(name: str) -> None:
+    """A port's name has at most 15 lower case letters, digits and single dashes, and a letter (semantics 36)."""
+    (found,) = mistakes(f"{HEAD}spec: {{ingress: [{{ports: [{{port: {name}}}]}}]}}")
+
+    assert found.startswith("p.yaml:4: spec.ingress[0].ports[0].port: ")
+
+
 def test_what_a_cluster_adds_is_tolerated() -> None:
     """A policy as `kubectl get -o yaml` shows it is read: metadata and status that prober has no use for."""
     content = """

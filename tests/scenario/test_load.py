@@ -120,6 +120,15 @@ def test_manifest_outside_of_the_directory_is_refused(target: str, tmp_path: Pat
         load([tmp_path / "d"])
 
 
+@pytest.mark.parametrize("name", ["../p.yaml", "sub/../../p.yaml", "/p.yaml"])
+def test_texts_hold_no_way_out_either(name: str) -> None:
+    """A scenario that is rebuilt from texts is as strict as one from the disk."""
+    content = text(f"apply: {name}")
+
+    with pytest.raises(InputError, match="leads out of the scenario's directory"):
+        loads({PATH: content, "dir/../p.yaml": policy("p"), "/p.yaml": policy("p")}, PATH)
+
+
 def test_links_inside_the_directory_are_followed(tmp_path: Path) -> None:
     """A link to a file of the same tree, and a tree that is itself reached by a link, are read."""
     put(tmp_path, {"d/s.scenario.yaml": text("apply: link.yaml"), "d/sub/p.yaml": policy("p")})

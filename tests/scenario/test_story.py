@@ -237,6 +237,15 @@ def test_resolving_again_after_a_pod_was_added() -> None:
     assert [{"cidr": "10.9.9.9/32"}] == blocks(found.resolved(after))
 
 
+def test_templates_mean_the_primary_family_of_the_cluster() -> None:
+    """On a cluster whose primary family is IPv6, a template without a family is an IPv6 address."""
+    found = scenario(f"apply: {policy('p', spec=OUT % '${pod:a/web}')}")
+    before = real(found)
+    pods = {ref: replace(pod, addresses={Family.IPV6: "fd01::9"}) for ref, pod in before.pods.items()}
+
+    assert [{"cidr": "fd01::9/128"}] == blocks(found.resolved(replace(before, pods=pods, families=(Family.IPV6,))))
+
+
 def test_real_addresses_can_make_an_exception_impossible() -> None:
     """What fits the planned addresses need not fit the real ones: a mistake, with its place."""
     spec = "{egress: [{to: [{ipBlock: {cidr: 10.244.0.0/16, except: ['${pod:a/web}']}}]}]}"
