@@ -22,6 +22,7 @@ def main() -> int:
     up.add_argument("--deny", choices=("drop", "reject"), default="drop")
     up.add_argument("--fault", default="", help="the agents lie, as the lab does with this --fault")
     up.add_argument("--node", default="", help="only this node's agent gets the fault: n1, n2")
+    up.add_argument("--serve", type=int, action="append", default=[], help="a TCP port of the external host")
     down = commands.add_parser("down", help="end it; nothing is left")
     down.add_argument("--all", action="store_true", help="every cluster of this machine")
     commands.add_parser("kubeconfig", help="print the path of its kubeconfig")
@@ -62,6 +63,9 @@ def _up(options: argparse.Namespace) -> int:
                 cluster.enforce(deny=options.deny, fault=whole)
             if options.node:
                 cluster.enforce(deny=options.deny, fault=options.fault, nodes=(options.node,))
+            for port in options.serve:
+                if f"external-{port}" not in cluster.processes():
+                    cluster.serve(port)
             print(cluster.kubeconfig)
     except ClusterFailedError:
         if was is None:

@@ -53,9 +53,12 @@ def key() -> str:
     digest = hashlib.sha256()
     for file in sorted(p for p in _SOURCES.rglob("*") if p.is_file()):
         digest.update(f"{file.relative_to(_SOURCES)}\0".encode() + file.read_bytes())
-    go = subprocess.run([program("go"), "version"], check=True, capture_output=True, text=True).stdout
-    digest.update(repr((_PROGRAMS, _FLAGS, go)).encode())
+    digest.update(repr((_PROGRAMS, _FLAGS, _compiler())).encode())
     return f"{VERSION}-{digest.hexdigest()[:12]}"
+
+
+def _compiler() -> str:
+    return subprocess.run([program("go"), "version"], check=True, capture_output=True, text=True).stdout
 
 
 @contextmanager

@@ -128,6 +128,10 @@ class Cluster:
         status, said = self.ask(do="exec", **where, command=command)
         return int(status), str(said)
 
+    def serve(self, port: int) -> None:
+        """Let the external host take TCP connections on a port, and close them at once."""
+        self.ask(do="serve", port=port)
+
     def logs(self, lines: int = 30) -> str:
         """Return the end of every log."""
         texts = [
@@ -170,7 +174,7 @@ class Cluster:
 
     def _begin(self, settings: Settings, *, lasting: bool) -> Plan:
         """Start the keeper, which starts all the others."""
-        presence.sweep(self.name)
+        presence.sweep()
         with socket.socket() as door:
             door.bind(("127.0.0.1", 0))
             port = door.getsockname()[1]

@@ -248,11 +248,22 @@ def _do(cluster: _Cluster, order: dict[str, Any]) -> Any:
             _await_agent(cluster, node)
         case {"do": "run", "place": place, "command": [first, *rest], "text": text}:
             return processes.run((program(first), *rest), cluster.places[place], text=text)
+        case {"do": "serve", "port": port}:
+            _serve_external(cluster, port)
         case {"do": "exec", "node": node, "container": container, "command": command}:
             return _in_container(cluster, cluster.places[node], container, tuple(command))
         case _:
             raise ValueError(f"no such request: {order}")
     return None
+
+
+def _serve_external(cluster: _Cluster, port: int) -> None:
+    """Let the external host take connections on a port."""
+    name, place = f"external-{port}", cluster.places["switch"]
+    listen = f"TCP-LISTEN:{port},bind={addresses.EXTERNAL},fork,reuseaddr"
+    cluster.begin(name, (program("socat"), listen, "OPEN:/dev/null"), place)
+    knock = (program("nc.openbsd"), "-z", addresses.EXTERNAL, str(port))
+    cluster.processes.until(lambda: cluster.processes.run(knock, place)[0] == 0, name, _SECONDS, needs=(name,))
 
 
 def _in_container(cluster: _Cluster, node: Place, container: str, command: Command) -> tuple[int, str]:

@@ -59,17 +59,18 @@ def end(name: str) -> bool:
     plan = running(name)
     if plan is None:
         found = folder(name).exists()
-        sweep(name)
+        _remove(name)
         return found
     os.kill(int(plan.alive.read_text()), signal.SIGTERM)
     await_end(name)
     return True
 
 
-def sweep(name: str) -> None:
-    """Remove what a cluster of that name whose keeper was killed has left: cgroups without processes, and a folder."""
-    cgroups.remove(f"{STEM}{name}")
-    shutil.rmtree(folder(name), ignore_errors=True)
+def sweep() -> None:
+    """Remove what clusters whose keeper was killed have left; nobody may be starting one meanwhile."""
+    for name in names():
+        if running(name) is None:
+            _remove(name)
 
 
 def names() -> tuple[str, ...]:
@@ -90,3 +91,9 @@ def until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE) -
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds:g} s for {what}")
         time.sleep(_PAUSE)
+
+
+def _remove(name: str) -> None:
+    """Remove what can be left without a keeper: cgroups without processes, and a folder."""
+    cgroups.remove(f"{STEM}{name}")
+    shutil.rmtree(folder(name), ignore_errors=True)

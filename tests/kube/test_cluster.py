@@ -279,6 +279,11 @@ def _own_addresses() -> set[str]:
         return {probe.getsockname()[0]}
 
 
-def test_external_host_is_in_the_switch(unguarded: Stage) -> None:
-    """What stands for the internet can be reached from pods, and answers nothing that nobody serves."""
-    assert "refused" == _verdict(unguarded.knock(addresses.EXTERNAL))
+def test_external_host(steered: Stage) -> None:
+    """What stands for the internet refuses pods until it serves the port; policies hold for it too."""
+    assert "refused" == _verdict(steered.knock(addresses.EXTERNAL))
+    steered.cluster.serve(_PORT)
+    assert "open" == _verdict(steered.knock(addresses.EXTERNAL))
+    spec = {"podSelector": {"matchLabels": {"app": "source"}}, "policyTypes": ["Egress"]}
+    objects.create(steered.api, objects.policy(steered.namespace, "deny", spec))
+    until(lambda: "dropped" == _verdict(steered.knock(addresses.EXTERNAL)), "egress to be denied", 20)
