@@ -118,7 +118,7 @@ class _Builder:
     def _unreadable(self, error: yaml.YAMLError, content: str) -> Mistake:
         mark = getattr(error, "problem_mark", None)
         number = mark.line + 1 if mark else 0
-        written = content.splitlines()[number - 1] if 0 < number <= content.count("\n") + 1 and content else ""
+        written = "".join(content.split("\n")[number - 1 : number])  # nothing where the mark is behind the end
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
         remedy = "look also at the lines before"
         if "\t" in written[: len(written) - len(written.lstrip())]:

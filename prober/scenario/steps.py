@@ -11,7 +11,7 @@ from prober.manifest import read as read_policies
 from prober.model import NAME_LABEL, LabelNamespace, LabelPod, Pod, PodRef, PolicyRef
 from prober.scenario.records import Expectation, Said
 from prober.scenario.templates import unfilled
-from prober.scenario.topology import Known, known_namespace, read_pod, read_pod_name
+from prober.scenario.topology import Known, full_name, known_namespace, read_pod
 from prober.syntax import DNS_LABEL, LABEL_VALUE, SUBDOMAIN, check_key, check_label_key, spelled
 from prober.yamltext import shortened
 
@@ -42,7 +42,7 @@ def read_step(value: Value, known: Known, open_file: Open) -> Draft:
     draft = Draft(
         name=take(sentence, fields.get("name"), ""),
         at=value,
-        remove=take(one_or_many(_located(lambda v: PodRef(*read_pod_name(v)))), fields.get("remove"), ()),
+        remove=take(one_or_many(_located(lambda v: PodRef(*full_name(text(v), v, None)))), fields.get("remove"), ()),
         add=take(some(each(lambda key, v: Located(read_pod(key, v, known), v))), fields.get("add"), ()),
         label=take(some(lambda v: _label(v, known)), fields.get("label"), ()),
         delete=take(one_or_many(_located(_policy_name)), fields.get("delete"), ()),
@@ -61,10 +61,7 @@ def _located(read: Callable[[Value], T]) -> Callable[[Value], Located[T]]:
 
 def _label(value: Value, known: Known) -> tuple[Located[LabelPod | LabelNamespace], ...]:
     def pod(key: str, at: Value) -> Located[LabelPod | LabelNamespace]:
-        namespace, slash, name = key.partition("/")
-        if not slash:
-            raise at.wrong(f"`{shortened(key)}` has no namespace", f"write NAMESPACE/{shortened(key)}")
-        return Located(LabelPod(pod=PodRef(namespace, name), labels=_changes(at)), at)
+        return Located(LabelPod(pod=PodRef(*full_name(key, at, None)), labels=_changes(at)), at)
 
     def namespace(key: str, at: Value) -> Located[LabelPod | LabelNamespace]:
         known_namespace(key, at, known)

@@ -50,7 +50,7 @@ def read_topology(fields: Mapping[str, Value], take: Gather) -> tuple[Topology, 
 def read_pod(key: str, value: Value, known: Known) -> Pod:
     """Read one pod, `ns/name` and what it is."""
     take = Gather()
-    namespace, name = _full_name(key, value, known)
+    namespace, name = full_name(key, value, known)
     fields = take.fields(value, ("labels", "ports", "node", "hostNetwork"))
     pod = Pod(
         namespace=namespace,
@@ -64,9 +64,15 @@ def read_pod(key: str, value: Value, known: Known) -> Pod:
     return pod
 
 
-def read_pod_name(value: Value) -> tuple[str, str]:
-    """Read `ns/name`."""
-    return _full_name(text(value), value, None)
+def full_name(key: str, at: Value, known: Known) -> tuple[str, str]:
+    """Return the two parts of `ns/name`, each spelled as it must be."""
+    namespace, slash, name = key.partition("/")
+    if not slash:
+        raise at.wrong(f"`{shortened(key)}` has no namespace", f"write NAMESPACE/{shortened(key)}")
+    known_namespace(check_key(DNS_LABEL, namespace, at), at, known)
+    if check_key(DNS_LABEL, name, at) == ANY:
+        raise at.wrong("`any` means every pod", "choose another name")
+    return namespace, name
 
 
 def known_namespace(name: str, at: Value, known: Known) -> str:
@@ -96,16 +102,6 @@ def _without_name(value: Value) -> Value:
     return value
 
 
-def _full_name(key: str, at: Value, known: Known) -> tuple[str, str]:
-    namespace, slash, name = key.partition("/")
-    if not slash:
-        raise at.wrong(f"`{shortened(key)}` has no namespace", f"write NAMESPACE/{shortened(key)}")
-    known_namespace(check_key(DNS_LABEL, namespace, at), at, known)
-    if check_key(DNS_LABEL, name, at) == ANY:
-        raise at.wrong("`any` means every pod", "choose another name")
-    return namespace, name
-
-
 def _namespace(key: str, value: Value) -> Namespace:
     check_key(DNS_LABEL, key, value)
     if key in RESERVED_NAMESPACES:
@@ -122,7 +118,7 @@ def _namespace(key: str, value: Value) -> Namespace:
 
 def _service(key: str, value: Value, known: Known) -> Service:
     take = Gather()
-    namespace, name = _full_name(key, value, known)
+    namespace, name = full_name(key, value, known)
     fields = take.fields(value, ("selector", "ports", "headless"), ("selector", "ports"))
     selector = take(labels, fields.get("selector"), {})
     ports = take(many(_service_port), fields.get("ports"), ())
