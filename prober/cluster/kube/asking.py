@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exponential, wait_random
 
 from prober.errors import ClusterError
 from prober.probe import Answer, ClockLine, EndLine, read_line
@@ -91,7 +91,7 @@ def asked_until_answered(
     retrying = Retrying(
         retry=retry_if_exception_type(LostError),
         stop=_enough(tries),
-        wait=wait_exponential_jitter(initial=wait, max=10 * wait, jitter=wait / 2),
+        wait=wait_exponential(multiplier=wait, max=10 * wait) + wait_random(0, wait / 2),
         reraise=True,
     )
     try:

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 import urllib3
 from kubernetes.client import Configuration
 from kubernetes.client.rest import RESTClientObject
-from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential_jitter
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_exponential, wait_random
 from websocket import WebSocket, WebSocketBadStatusException, WebSocketException
 
 from prober import __version__
@@ -184,7 +184,7 @@ def _patiently(patience: float) -> Retrying:
     return Retrying(
         retry=retry_if_exception(lambda e: isinstance(e, ApiError) and e.passing),
         stop=stop,
-        wait=wait_exponential_jitter(initial=0.1, max=2.0, jitter=0.1),
+        wait=wait_exponential(multiplier=0.1, max=2.0) + wait_random(0, 0.1),
         reraise=True,
     )
 
