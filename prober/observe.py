@@ -26,7 +26,8 @@ class RoundInFlight:
     """A round under way: what has been seen so far; `done` once every stream has ended and identities are read."""
 
     number: int
-    at: float
+    at: float  # when it was asked for; then when its last stream began
+    unbegun: int = 0  # streams that wait for a worker or for slots
     seen: dict[Flow, Outcome] = field(default_factory=dict)
     last_connected: float = 0.0
     streams: list[Future[None]] = field(default_factory=list)
@@ -88,6 +89,7 @@ class Observer:
         by_source: dict[Source, list[Flow]] = {}
         for flow in flows:
             by_source.setdefault(flow.source, []).append(flow)
+        this.unbegun = len(by_source)
         for source, theirs in by_source.items():
             stream = self._executor.submit(self._stream, step, this, source, theirs, state)
             stream.add_done_callback(lambda _: self._on_seen())
@@ -109,6 +111,10 @@ class Observer:
         self, step: int, this: RoundInFlight, source: Source, flows: Sequence[Flow], state: ClusterState
     ) -> None:
         with self._slots.taken(min(len(flows), AT_ONCE)):
+            with self._lock:
+                this.unbegun -= 1
+                this.at = clock()
+            self._on_seen()
             self._stream_now(step, this, source, flows, state)
 
     def _stream_now(

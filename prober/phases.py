@@ -81,7 +81,9 @@ class Phases:
             if late and not under_way:
                 return False
             self._check(rounds, wanted, state)
-            if len(good) < needed and not late:
+            # a round whose streams still wait would meet the next one's: two samples of one moment hold nothing
+            queued = bool(rounds) and rounds[-1].unbegun > 0
+            if len(good) < needed and not late and not queued:
                 if clock() >= due:
                     rounds.append(self._observer.start(step, flows, state))
                     continue
