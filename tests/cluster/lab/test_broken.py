@@ -46,6 +46,17 @@ def test_late() -> None:
         assert time.monotonic() - began >= 0.9
 
 
+def test_late_keeps_the_order() -> None:
+    """What came last counts, however short the time between two actions was."""
+    other = NetworkPolicy(namespace="x", name="deny", types=frozenset({Direction.INGRESS}))
+    with _lab("late:1s") as lab:
+        with lab.under(_POLICY):
+            pass
+        with lab.under(other):
+            assert until(lambda: not _connects(lab, _OTHER))
+            assert _connects(lab, _DENIED)
+
+
 def test_late_does_not_delay_services() -> None:
     """Only enforcement is late: labels reach DNS and Services at once."""
     with _lab("late:600s") as lab:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -116,7 +117,7 @@ def test_everything_else_is_refused_at_once(lab: Live) -> None:
         for target in (_A, _B, _C, _HOST, _EXT, NodeRef(1))
         for protocol in (Protocol.TCP, Protocol.UDP)
         for family in Family
-        for n in range(4)
+        for n in range(12 if protocol is Protocol.UDP else 1)
     ]
     assert dict.fromkeys(wanted, Outcome.REFUSED) == lab.ask(wanted)
 
@@ -265,7 +266,7 @@ def test_evidence_shows_the_rules_and_what_they_met(lab: Live) -> None:
     assert [True] * 4 == [
         part in text for part in ("# rules on node/1", "# rules on node/2", "y/deny", "pod/y/c tcp 10.244.8.1:80")
     ]
-    assert "counter packets 1 " in text
+    assert re.search(r"counter packets [1-9]", text)
 
 
 @pytest.mark.parametrize(
