@@ -29,10 +29,11 @@ def configure(target: KubeTarget, settings: client.Configuration) -> str:
         config.load_kube_config(  # type: ignore[no-untyped-call]
             target.kubeconfig or None, context=context, client_configuration=settings
         )
-    except config.ConfigException as error:
-        raise UsageError(f"no cluster: {error}; give --kubeconfig") from None
-    except OSError as error:
-        raise UsageError(f"the kubeconfig cannot be read: {error}") from None
+    except UsageError:
+        raise
+    except Exception as error:  # the client raises whatever reading the file brings up
+        first = (str(error) or type(error).__name__).splitlines()[0]
+        raise UsageError(f"no cluster: {first}; give a --kubeconfig that can be used") from None
     return context
 
 
