@@ -13,7 +13,7 @@ from prober.model.state import ClusterState
 from prober.model.things import API_SERVICE, DNS_SERVICE, Node, Pod, Topology, furnished
 
 API_PORT = 6443
-MAX_NODES = 31  # 10.244.0.0/16 in blocks of 2,048 pods
+MAX_NODES = 250  # from 10.244.0.0 on in blocks of 2,048 addresses
 _PODS_PER_NODE = 2047
 
 
@@ -44,7 +44,8 @@ class AddressPlan:
         k = self._used[number - 1]
         if k > _PODS_PER_NODE:
             raise ValueError(f"node {number} is full: the lab puts at most {_PODS_PER_NODE} pods on one")
-        block = _pair(f"10.244.{(number - 1) * 8}.0", f"fd00:244:0:{number:x}::", k, self._families)
+        v4 = str(IPv4Address("10.244.0.0") + (number - 1) * (_PODS_PER_NODE + 1))
+        block = _pair(v4, f"fd00:244:0:{number:x}::", k, self._families)
         return replace(pod, node=number, addresses=block)
 
 

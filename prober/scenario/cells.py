@@ -22,9 +22,12 @@ EVERYTHING = FlowPattern(source=AnyPod(), target=AnyPod())
 
 
 def matrix(scenario: Scenario, state: ClusterState) -> tuple[Flow, ...]:
-    """Return the cells of a state: every pod to every declared port, and what any step's expectations name beside."""
+    """Return the cells of a state: every pod to every declared port, and what any step's expectations name beside.
+
+    Of a scenario with `cells: named` only the latter.
+    """
     families = scenario.families_in(state)
-    cells = dict.fromkeys(EVERYTHING.expand(state, families))
+    cells = dict.fromkeys(() if scenario.named_only else EVERYTHING.expand(state, families))
     for step in scenario.steps:
         for expectation in step.expect:
             cells.update(dict.fromkeys(expectation.pattern.expand(state, families)))

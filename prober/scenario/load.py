@@ -106,15 +106,16 @@ def _load(path: str, read: Callable[[str], str], state: ClusterState | None) -> 
         what, _, remedy = str(error).partition("; ")
         raise InputError((Mistake(file=path, line=0, key="", what=what, remedy=remedy),)) from None
     take = Gather()
-    known_keys = ("summary", "tags", "requires", "families", *KEYS, "steps")
+    known_keys = ("summary", "tags", "requires", "families", "cells", *KEYS, "steps")
     fields = take.fields(document(texts[path], path), known_keys, ("summary", "namespaces", "pods", "steps"))
     summary = take(sentence, fields.get("summary"), "")
     tags = take(many(_tag), fields.get("tags"), ())
     requires = take(many(_need), fields.get("requires"), ())
     families = take(_families, fields.get("families"), ())
+    named_only = take(_named_only, fields.get("cells"), False)
     topology, known = read_topology(fields, take)
     open_file = _opener(path, read, texts)
-    drafts = take(many(lambda v: read_step(v, known, open_file)), fields.get("steps"), ())
+    drafts = take(many(lambda v: read_step(v, known, len(topology.nodes), open_file)), fields.get("steps"), ())
     take.mistakes += _misnamed(drafts)
     take.done()
     if not drafts:
@@ -128,6 +129,7 @@ def _load(path: str, read: Callable[[str], str], state: ClusterState | None) -> 
         tags=tags,
         requires=tuple(n for n in Need if n in requires or n in uses),
         families=families,
+        named_only=named_only,
         topology=topology,
         steps=steps,
         texts=texts,
@@ -156,6 +158,14 @@ def _need(value: Value) -> Need:
     return Need(word)
 
 
+def _named_only(value: Value) -> bool:
+    words = ("all", "named")
+    word = text(value)
+    if word not in words:
+        raise value.wrong(f"`{shortened(word)}` is no choice of cells", nearest(word, words, "one of"))
+    return word == "named"
+
+
 def _families(value: Value) -> tuple[Family, ...]:
     def family(member: Value) -> Family:
         word = text(member)
@@ -180,7 +190,9 @@ def _uses(
         *(port for external in topology.externals for port in external.ports),
         *(port for node in topology.nodes for port in node.ports),
     ]
-    second = any(p.node == 2 for p in pods) or any(NodeRef(2) == p.target for p in patterns)
+    second = any((p.node or 1) > 1 for p in pods) or any(
+        isinstance(p.target, NodeRef) and p.target.number > 1 for p in patterns
+    )
     ipv6 = Family.IPV6 in (*families, *(p.family for p in patterns)) or any(":ipv6}" in t for t in texts.values())
     found = {
         Need.TWO_NODES: second or any("${node:2" in t for t in texts.values()),

@@ -59,6 +59,7 @@ class Scenario:
     tags: tuple[str, ...] = ()
     requires: tuple[Need, ...] = ()  # what the author wrote, and what the scenario plainly uses
     families: tuple[Family, ...] = ()  # none: the cluster's primary one
+    named_only: bool = False  # only cells that expectations name; else every pod to every declared port beside them
     topology: Topology
     steps: tuple[Step, ...]
     texts: Mapping[str, str] = field(repr=False)  # by path: enough to read it again without the disk

@@ -35,7 +35,7 @@ class Draft:
     expect: tuple[Expectation, ...]
 
 
-def read_step(value: Value, known: Known, open_file: Open) -> Draft:
+def read_step(value: Value, known: Known, nodes: int, open_file: Open) -> Draft:
     """Read one step."""
     take = Gather()
     fields = take.fields(value, ("name", *ORDER, "expect"), ("name",))
@@ -43,7 +43,7 @@ def read_step(value: Value, known: Known, open_file: Open) -> Draft:
         name=take(sentence, fields.get("name"), ""),
         at=value,
         remove=take(one_or_many(_located(lambda v: PodRef(*full_name(text(v), v, None)))), fields.get("remove"), ()),
-        add=take(some(each(lambda key, v: Located(read_pod(key, v, known), v))), fields.get("add"), ()),
+        add=take(some(each(lambda key, v: Located(read_pod(key, v, known, nodes), v))), fields.get("add"), ()),
         label=take(some(lambda v: _label(v, known)), fields.get("label"), ()),
         delete=take(one_or_many(_located(_policy_name)), fields.get("delete"), ()),
         manifests=take(lambda v: _manifests(v, open_file), fields.get("apply"), ()),

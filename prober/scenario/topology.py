@@ -21,11 +21,12 @@ from prober.model import (
     ServicePort,
     Topology,
 )
+from prober.model.plan import MAX_NODES
 from prober.syntax import DNS_LABEL, PORT_NAME, check_key, labels, port_number, port_number_or_name, protocol, spelled
 from prober.yamltext import shortened
 
 KEYS = ("namespaces", "pods", "services", "external", "nodes")
-NODES = 2  # every scenario has two: enough to tell "on the same node" from "on another"
+NODES = 2  # every scenario has two: enough to tell "on the same node" from "on another"; more are declared
 _CLUSTERS_OWN = ("default", "kube-system", "kube-public", "kube-node-lease")
 _SHORT_PORT = re.compile(r"([0-9]{1,5})/(tcp|udp|sctp)")
 
@@ -37,18 +38,19 @@ def read_topology(fields: Mapping[str, Value], take: Gather) -> tuple[Topology, 
     namespaces = take(each(_namespace), fields.get("namespaces"), None)
     known = None if namespaces is None else {n.name: n for n in namespaces}
     nodes = dict(take(each(_node), fields.get("nodes"), ()))
+    last = max(NODES, *nodes) if nodes else NODES
     topology = Topology(
         namespaces=namespaces or (),
-        pods=take(each(lambda key, v: read_pod(key, v, known)), fields.get("pods"), ()),
+        pods=take(each(lambda key, v: read_pod(key, v, known, last)), fields.get("pods"), ()),
         services=take(each(lambda key, v: _service(key, v, known)), fields.get("services"), ()),
         externals=take(each(_external), fields.get("external"), ()),
-        nodes=tuple(Node(number=n, ports=nodes.get(n, ())) for n in range(1, NODES + 1)),
+        nodes=tuple(Node(number=n, ports=nodes.get(n, ())) for n in range(1, last + 1)),
     )
     return topology, known
 
 
-def read_pod(key: str, value: Value, known: Known) -> Pod:
-    """Read one pod, `ns/name` and what it is."""
+def read_pod(key: str, value: Value, known: Known, nodes: int) -> Pod:
+    """Read one pod, `ns/name` and what it is; `nodes` is how many nodes there are."""
     take = Gather()
     namespace, name = full_name(key, value, known)
     fields = take.fields(value, ("labels", "ports", "node", "hostNetwork"))
@@ -57,7 +59,7 @@ def read_pod(key: str, value: Value, known: Known) -> Pod:
         name=name,
         labels=take(labels, fields.get("labels"), {}),
         ports=take(_ports, fields.get("ports"), ()),
-        node=take(lambda v: node_number(v.raw.content, v), fields.get("node"), None),
+        node=take(lambda v: _node_number(v.raw.content, v, nodes), fields.get("node"), None),
         host_network=take(flag, fields.get("hostNetwork"), False),
     )
     take.done()
@@ -88,10 +90,10 @@ def namespace_labels(value: Value) -> Labels:
     return labels(_without_name(value))
 
 
-def node_number(content: object, at: Value) -> int:
-    """Return a node's number."""
-    if content not in range(1, NODES + 1) or not isinstance(content, int):
-        raise at.wrong(f"there is no node {shortened(str(content))}", f"a scenario has the nodes 1 to {NODES}")
+def _node_number(content: object, at: Value, last: int) -> int:
+    if content not in range(1, last + 1) or not isinstance(content, int):
+        more = "; more are declared under `nodes`" if last == NODES else ""
+        raise at.wrong(f"there is no node {shortened(str(content))}", f"a scenario has the nodes 1 to {last}{more}")
     return content
 
 
@@ -145,9 +147,9 @@ def _external(key: str, value: Value) -> External:
 
 
 def _node(key: str, value: Value) -> tuple[int, tuple[Port, ...]]:
-    number = node_number(int(key) if key.isdecimal() and len(key) < 9 else key, value)
+    number = _node_number(int(key) if key.isdecimal() and len(key) < 9 else key, value, MAX_NODES)
     take = Gather()
-    ports = take(_ports, take.fields(value, ("ports",), ("ports",)).get("ports"), ())
+    ports = take(_ports, take.fields(value, ("ports",)).get("ports"), ())
     take.done()
     return number, ports
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from ipaddress import IPv4Address
 from typing import Any
 
 from prober.cluster.lab.listen import DNS, DNS_STREAM, ECHO, NAME, NAME_SCTP
@@ -49,7 +50,9 @@ def nodes(state: ClusterState) -> list[Any]:
 
 def _block(number: int, family: Family) -> tuple[str, int]:
     """Return the addresses that model/plan.py gives the pods of a node."""
-    return (f"10.244.{(number - 1) * 8}.0", 21) if family is Family.IPV4 else (f"fd00:244:0:{number:x}::", 64)
+    if family is Family.IPV6:
+        return f"fd00:244:0:{number:x}::", 64
+    return str(IPv4Address("10.244.0.0") + (number - 1) * 2048), 21
 
 
 def hosts(pods: Iterable[Pod]) -> list[Any]:
