@@ -8,7 +8,7 @@ from prober.flows import FlowPattern
 from prober.model import ClusterState, Flow, Protocol
 from prober.oracle import Judgement, Ruling, judge
 from prober.outcomes import Verdict
-from prober.scenario import Expectation, Scenario, Step, expected, matrix
+from prober.scenario import OWN, Expectation, Scenario, Step, expected, matrix
 
 _VERDICTS = {
     Ruling.ALLOWED: Verdict.ALLOWED,
@@ -32,11 +32,11 @@ def expectations(
 ) -> dict[Flow, Expected]:
     """Return what every cell should be in `state`, after `step`'s actions; None: a control, which nobody wrote down.
 
-    `only` leaves the cells that it means.
+    `only` leaves the cells that it means; of a scenario of prober's own it leaves all.
     """
     written = expected(step, state, scenario.families_in(state)) if step else {}
     wanted = matrix(scenario, state)
-    if only is not None:
+    if only is not None and not scenario.path.startswith(OWN):
         meant = frozenset(only.expand(state, tuple(state.families)))
         wanted = tuple(f for f in wanted if f in meant)
     return {flow: _expected(flow, written.get(flow), state) for flow in wanted}

@@ -13,7 +13,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from prober import __version__, journal
+from prober import __version__, canary, journal
 from prober.cells import needs_witness, with_witness
 from prober.cluster.base import Cluster
 from prober.errors import ClusterError, ProberError
@@ -65,17 +65,19 @@ def run(
     *,
     run_id: str,
     cluster_name: str,
+    canaries: Sequence[Scenario] = (),
 ) -> None:
     """Run scenarios, `settings.jobs` at once, into the journal; trouble is written there, never raised.
 
     1. Write down what is to be run, with the text of every file: the journal alone is enough to judge.
-    2. For each scenario that this cluster can run (others are skipped, with the reason):
+    2. The canaries first, if there are any: where they are not green nobody's proof would count, and the run ends.
+    3. For each scenario that this cluster can run (others are skipped, with the reason):
        a. open its topology, with a witness where it asks what is not ours, and settle its manifests' addresses;
        b. control: every cell that any step asks must connect while there is no policy;
        c. each step: carry out its actions, then send rounds until every cell agrees and holds, or `settle` ends;
        d. restore: delete the policies, put labels back; every cell must connect again;
        e. collect the cluster's evidence if anything did not agree; close the cluster, whatever happened.
-    3. Write down the end.
+    4. Write down the end.
     """
     log.write(
         journal.RunStarted(
@@ -85,21 +87,38 @@ def run(
             at=clock(),
             wall=datetime.now(UTC).isoformat(timespec="seconds"),
             settings=settings.plain(),
-            texts={path: text for s in scenarios for path, text in s.texts.items()},
-            scenarios=[s.path for s in scenarios],
+            texts={path: text for s in (*canaries, *scenarios) for path, text in s.texts.items()},
+            scenarios=[s.path for s in (*canaries, *scenarios)],
         )
     )
-    longest_first = sorted(scenarios, key=lambda s: -len(s.steps))
     with (
         ThreadPoolExecutor(settings.workers, "stream") as streams,
         ThreadPoolExecutor(settings.jobs, "scenario") as jobs,
     ):
-        futures = [
-            jobs.submit(_run_scenario, s, make_cluster, settings, log, progress, stop, streams) for s in longest_first
-        ]
-        for future in futures:
-            future.result()
+
+        def run_all(these: Sequence[Scenario]) -> None:
+            longest_first = sorted(these, key=lambda s: -len(s.steps))
+            futures = [
+                jobs.submit(_run_scenario, s, make_cluster, settings, log, progress, stop, streams)
+                for s in longest_first
+            ]
+            for future in futures:
+                future.result()
+
+        run_all(canaries)
+        if not canaries or stop.is_set() or _proved(canaries, scenarios, log):
+            run_all(scenarios)
     log.write(journal.RunEnded(at=clock(), interrupted=stop.is_set()))
+
+
+def _proved(canaries: Sequence[Scenario], scenarios: Sequence[Scenario], log: Journal) -> bool:
+    """Say whether the canaries are green; where they are not, write down why, and that nothing else is asked."""
+    found = canary.judged(log.events(), canaries)
+    if not found.green:
+        log.write(journal.Trouble(scenario="", text=str(found)))
+        for scenario in scenarios:
+            log.write(journal.Skipped(scenario=scenario.path, reason=f"the canary is not green: {found.text}"))
+    return found.green
 
 
 def _run_scenario(

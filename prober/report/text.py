@@ -10,6 +10,7 @@ from prober.durations import show_duration
 from prober.outcomes import SEVERITY, Status, Verdict
 from prober.report.tables import LEGEND, tables
 from prober.result import CellResult, RunResult, ScenarioResult, StepResult
+from prober.scenario import OWN
 from prober.terminal import coloured, one_line, printable
 
 FAILURES = (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN)
@@ -35,6 +36,8 @@ def head(result: RunResult) -> str:
 
 def explain_command(path: str, cell: CellResult, number: int) -> str:
     """Return the command that explains what a cell of step `number` is expected to be."""
+    if path.startswith(OWN):
+        return "prober doctor --cluster kube"
     step = f" --step {number}" if number else ""
     return f"prober explain {shlex.quote(path)} {shlex.quote(str(cell.flow))}{step}"
 

@@ -11,6 +11,7 @@ from prober.flows import FlowPattern
 from prober.model import Action, ClusterState, Family, Topology
 
 SUFFIX = ".scenario.yaml"
+OWN = "prober:/"  # begins the paths of scenarios that prober writes itself: no file's does
 Said = Literal["allowed", "denied"]
 
 
