@@ -77,7 +77,7 @@ _PACE = (
     Flag(name="--budget", metavar="DURATION", help="how long one scenario may take", default="120s",
          read=values.duration),
     Flag(name="--jobs", metavar="N", help="scenarios at once", default="cores", read=values.jobs),
-    Flag(name="--workers", metavar="N", help="probing pods at once", default="32", read=values.count(1)),
+    Flag(name="--workers", metavar="N", help="probing pods at once", default="64", read=values.count(1)),
 )  # fmt: skip
 _LIES = (
     Flag(name="--fault", metavar="NAME", help="make the lab lie: ignore-egress, one-node, late:2s, ... must be found",

@@ -18,7 +18,7 @@ def test_defaults_are_those_of_the_design() -> None:
     """Without a flag a run waits 1 s for an attempt, 30 s for a step and 120 s for a scenario, and holds one round."""
     args = parse(["run", "x"])
 
-    assert (1, 30, 1, 120, 32) == (args.timeout, args.settle, args.hold, args.budget, args.workers)
+    assert (1, 30, 1, 120, 64) == (args.timeout, args.settle, args.hold, args.budget, args.workers)
     assert args.jobs >= 1
     assert ("lab", "drop", None, None) == (args.cluster, args.deny, args.fault, args.only)
     assert ("LEAK", "BREAK", "FLAKY", "UNKNOWN") == args.fail_on
