@@ -53,7 +53,7 @@ class Time:
         return self.now
 
 
-class _Inline(Executor):
+class Inline(Executor):
     """Runs at once what is submitted."""
 
     def __init__(self, *_: object) -> None: ...
@@ -81,7 +81,7 @@ def still(patch: pytest.MonkeyPatch) -> Time:
         patch.setattr(module, "clock", time)
     patch.setattr(fake, "time", SimpleNamespace(monotonic=time))
     patch.setattr(phases, "threading", SimpleNamespace(Event=Waiting))
-    patch.setattr(runner, "ThreadPoolExecutor", _Inline)
+    patch.setattr(runner, "ThreadPoolExecutor", Inline)
     return time
 
 
