@@ -18,6 +18,9 @@ def lacking(needs: Collection[str], topology: Topology, nodes: Nodes, target: Ku
         return f"no node can run probe pods: {_aside(nodes)}"
     if "two-nodes" in needs and len(nodes.usable) < 2:
         return f"needs two nodes, and one can run probe pods{': ' + _aside(nodes) if nodes.left_out else ''}"
+    highest = max((p.node or 1 for p in topology.pods), default=1)
+    if highest > max(2, len(nodes.usable)):
+        return f"needs {highest} nodes, and {len(nodes.usable)} can run probe pods"
     if "host-network" in needs and not target.allow_host_network:
         return "needs pods in their node's network; allow them with --allow-host-network"
     if "ipv6" in needs and Family.IPV6 not in _families(nodes):

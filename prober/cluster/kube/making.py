@@ -54,7 +54,7 @@ def start_pods(ground: Ground, pods: Sequence[Pod]) -> dict[PodRef, Object]:
     placed = []
     for pod in pods:
         ground.made += 1
-        number = pod.node or (ground.made - 1) % len(ground.nodes.usable) % 2 + 1
+        number = pod.node or (ground.made - 1) % min(2, len(ground.nodes.usable)) + 1
         placed.append((pod, stem_for(ground.made, pod.name, ground.marks.topology), ground.nodes.name(number)))
 
     def make(one: tuple[Pod, str, str]) -> None:
