@@ -43,6 +43,11 @@ def make(stem: str, nodes: tuple[str, ...], root: Path = _ROOT) -> None:
                     (folder / file).write_text((folder.parent / file).read_text())
 
 
+def stems(prefix: str, root: Path = _ROOT) -> set[str]:
+    """Return the names of all clusters' cgroups."""
+    return {folder.name for hierarchy in hierarchies(root) for folder in hierarchy.glob(f"{prefix}*")}
+
+
 def leftovers(stem: str, root: Path = _ROOT) -> Iterator[Path]:
     """Yield the cluster's cgroups, innermost first."""
     for hierarchy in hierarchies(root):

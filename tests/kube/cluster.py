@@ -7,7 +7,6 @@ import secrets
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,12 +194,8 @@ class Cluster:
             subprocess.run(
                 [sys.executable, "-m", "tests.kube.keeper", plan.text()],
                 cwd=root,
-                env={
-                    "PATH": needs.PATH,
-                    "PYTHONPATH": str(root),
-                    "LC_ALL": "C.UTF-8",
-                    "TMPDIR": tempfile.gettempdir(),
-                },
+                # inside, /run is the cluster's own, so what is temporary goes with it
+                env={"PATH": needs.PATH, "PYTHONPATH": str(root), "LC_ALL": "C.UTF-8", "TMPDIR": "/run"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

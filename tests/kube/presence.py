@@ -58,7 +58,7 @@ def end(name: str) -> bool:
     """End a cluster whoever uses it, and wait until nothing is left of it; say whether there was one."""
     plan = running(name)
     if plan is None:
-        found = folder(name).exists()
+        found = name in names()
         _remove(name)
         return found
     os.kill(int(plan.alive.read_text()), signal.SIGTERM)
@@ -68,15 +68,19 @@ def end(name: str) -> bool:
 
 def sweep() -> None:
     """Remove what clusters whose keeper was killed have left; nobody may be starting one meanwhile."""
-    for name in names():
+    for name in _with_folders():
         if running(name) is None:
             _remove(name)
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of all clusters of this machine, also of those of which only the folder is left."""
+    """Return the names of all clusters of this machine, also of those of which only something is left."""
+    return tuple(sorted(_with_folders() | {stem.removeprefix(STEM) for stem in cgroups.stems(STEM)}))
+
+
+def _with_folders() -> set[str]:
     place = folder("")
-    return tuple(sorted(f.name.removeprefix(STEM) for f in place.parent.glob(f"{STEM}*")))
+    return {f.name.removeprefix(STEM) for f in place.parent.glob(f"{STEM}*")}
 
 
 def await_end(name: str) -> None:

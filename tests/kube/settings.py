@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -96,4 +95,4 @@ class Plan:
 
 def folder(name: str) -> Path:
     """Return where a cluster of that name has its folder, whether there is one or not."""
-    return Path(tempfile.gettempdir()) / f"{STEM}{name}"
+    return Path("/tmp") / f"{STEM}{name}"  # not TMPDIR: whoever looks for a cluster must look in the same place

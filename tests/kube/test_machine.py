@@ -51,6 +51,7 @@ def test_cgroups_are_made_and_removed(tmp_path: Path) -> None:
     """Each hierarchy gets one for the cluster and one for each node, and loses them with what others made in them."""
     (tmp_path / "cgroup.controllers").touch()
     cgroups.make("stem", ("n1", "n2"), tmp_path)
+    assert {"stem"} == cgroups.stems("st", tmp_path)
     assert ["n1", "n2"] == sorted(p.name for p in (tmp_path / "stem").iterdir())
     (tmp_path / "stem" / "n1" / "kubepods" / "pod").mkdir(parents=True)
     cgroups.remove("stem", tmp_path)
