@@ -10,7 +10,6 @@ from prober import __version__
 from prober.cli.table import COMMANDS, Command, Flag
 from prober.errors import UsageError
 
-LATER = "this version proves policies in the lab only; leave --cluster out (clusters behind a kubeconfig come later)"
 _NOTHING_TO_KEEP = "the lab leaves nothing to keep, it ends with prober; a run's journal is kept anyway"
 _EXIT_CODES = (
     "exit codes: 0 all as expected, and something was proved; 1 enforcement differs; 2 wrong use or a faulty scenario; "
@@ -57,7 +56,8 @@ def _add(sub: argparse.ArgumentParser, flag: Flag) -> None:
 
 def described(flag: Flag) -> str:
     """Return a flag's help with all that the table knows of it."""
-    notes = [f"default {flag.default}"] if flag.default else []
+    on_kube = f"; kube: {flag.on_kube}" if flag.on_kube and not flag.cluster else ""
+    notes = [f"default {flag.default}{on_kube}"] if flag.default else []
     notes += ["repeatable"] if flag.repeat else []
     notes += [f"{flag.cluster} only"] if flag.cluster else []
     return flag.help + (f" ({', '.join(notes)})" if notes else "")
@@ -76,12 +76,13 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _fit_the_cluster(command, args, given)
     for flag in command.flags:
         if flag.metavar and getattr(args, flag.key) is None:
-            setattr(args, flag.key, () if flag.repeat else flag.read(flag.default) if flag.default else None)
+            default = (flag.on_kube if getattr(args, "cluster", "") == "kube" else "") or flag.default
+            setattr(args, flag.key, () if flag.repeat else flag.read(default) if default else None)
     return args
 
 
 def _fit_the_cluster(command: Command, args: argparse.Namespace, given: set[str]) -> None:
-    """Refuse what belongs to the other backend, and the backend that this version lacks."""
+    """Refuse what belongs to the other backend."""
     cluster = getattr(args, "cluster", None) or "lab"
     for flag in command.flags:
         if flag.name in given and flag.cluster not in ("", cluster):
@@ -89,8 +90,6 @@ def _fit_the_cluster(command: Command, args: argparse.Namespace, given: set[str]
                 raise UsageError(f"--keep: {_NOTHING_TO_KEEP}; leave it out")
             where = "the lab, and goes without" if flag.cluster == "lab" else "clusters, and goes with"
             raise UsageError(f"{flag.name} belongs to {where} --cluster kube; leave it out")
-    if cluster == "kube":
-        raise UsageError(f"--cluster kube: {LATER}")
 
 
 def page() -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 KEPT = 20  # journals: enough to compare with last week, too few to fill a disk
-_RUN = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-f]{4}")
+_RUN = re.compile(r"[0-9]{8}-[0-9]{6}-([0-9a-z]{4,6})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +23,20 @@ class Kept:
     run: str
     path: Path
 
+    def is_of(self, run: str) -> bool:
+        """Say whether it is this run's: by its whole name, or by the short id that a cluster's objects carry."""
+        return run in (self.run, self.run.rpartition("-")[2])
+
 
 def new_run() -> str:
     """Return the id of a new run; ids sort by time."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def journal_name(run: str) -> str:
+    """Return the name of a run's journal: such names sort by time even where the ids do not."""
+    stem = run if _RUN.fullmatch(run) else f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{run}"
+    return f"{stem}.jsonl"
 
 
 def state_directory(environ: Mapping[str, str] = os.environ) -> Path:

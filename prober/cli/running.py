@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import sys
 import threading
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from prober import journal, runner, verdict
+from prober.cli.backend import Backend, chosen
 from prober.cli.choosing import asked, checked, tagged
 from prober.cli.interrupt import Interrupts
 from prober.cli.output import STDOUT, OutputError, complain, rendered, require_writable, say, write
-from prober.cli.places import alive, new_run, prune, writable_directory
-from prober.cluster.base import Cluster
-from prober.cluster.lab import LabCluster
+from prober.cli.places import alive, journal_name, prune, writable_directory
 from prober.errors import ClusterError
 from prober.journal import Journal
-from prober.model import Topology
 from prober.outcomes import Status
 from prober.progress import Display, ignored
 from prober.report.text import head
@@ -33,17 +32,21 @@ def run(args: Namespace) -> int:
     """Prove the scenarios; whatever happens on the way, what was seen is judged and reported."""
     require_writable(args.report)
     scenarios = asked(tagged(checked(args.PATH), args.tag), args.only)
-    require_lab()
-    run_id = new_run()
+    with chosen(args) as backend:
+        return prove(args, scenarios, backend)
+
+
+def prove(args: Namespace, scenarios: Sequence[Scenario], backend: Backend) -> int:
+    """Prove a backend's canaries and the scenarios; return the exit code."""
     with contextlib.ExitStack() as stack:
-        path = _journal_path(run_id)
+        path = _journal_path(backend.run_id)
         if path is not None:
             stack.enter_context(alive(path))
             prune(path.parent)
         log = stack.enter_context(Journal(path))
         interrupts = stack.enter_context(Interrupts())
         try:
-            code = _prove(args, scenarios, log, run_id, interrupts)
+            code = _prove(args, scenarios, backend, log, interrupts)
         except Exception as error:
             error.add_note(_where(log))
             raise
@@ -51,23 +54,16 @@ def run(args: Namespace) -> int:
             complain(f"prober: {_where(log)}")
         if log.lost:
             complain(f"prober: the journal is incomplete: {log.lost}; the reports are not")
+        if args.cluster == "kube" and (args.keep or interrupts.at_once):
+            complain(f"prober: pods and policies are left; remove them: {_clean_command(args, backend)}")
         if interrupts.at_once:  # threads of the run may still wait for their pods, and would be waited for
             os._exit(code)
     return code
 
 
-def require_lab() -> None:
-    """Open an empty lab: what this machine lacks is said once, before the run."""
-    try:
-        with LabCluster() as lab:
-            lab.open(Topology())
-    except ClusterError as error:
-        raise ClusterError(f"the lab cannot run here: {error} (`prober doctor` tries every part)") from None
-
-
 def _journal_path(run_id: str) -> Path | None:
     try:
-        return writable_directory() / f"{run_id}.jsonl"
+        return writable_directory() / journal_name(run_id)
     except OSError:
         return None
 
@@ -76,7 +72,18 @@ def _where(log: Journal) -> str:
     return f"the journal is {log.path}" if log.path else "the journal could be kept nowhere"
 
 
-def _prove(args: Namespace, scenarios: Sequence[Scenario], log: Journal, run_id: str, interrupts: Interrupts) -> int:
+def _clean_command(args: Namespace, backend: Backend) -> str:
+    where = "".join(
+        f" {flag} {shlex.quote(value)}"
+        for flag, value in (("--kubeconfig", args.kubeconfig), ("--context", args.context))
+        if value
+    )
+    return f"prober clean --cluster kube{where} --run {backend.run_id}"
+
+
+def _prove(
+    args: Namespace, scenarios: Sequence[Scenario], backend: Backend, log: Journal, interrupts: Interrupts
+) -> int:
     settings = Settings(
         timeout=args.timeout,
         settle=args.settle,
@@ -86,20 +93,29 @@ def _prove(args: Namespace, scenarios: Sequence[Scenario], log: Journal, run_id:
         workers=args.workers,
         only=args.only,
     )
+    every = (*backend.canaries, *scenarios)
+    left: list[ClusterError] = []
     stop = threading.Event()
-    display = None if args.quiet or sys.stderr is None else Display(sys.stderr, total=len(scenarios))
+    display = None if args.quiet or sys.stderr is None else Display(sys.stderr, total=len(every))
 
     def work() -> None:
-        runner.run(
-            scenarios,
-            _maker(args),
-            settings,
-            log,
-            display or ignored,
-            stop,
-            run_id=run_id,
-            cluster_name=_cluster_name(args),
-        )
+        try:
+            runner.run(
+                scenarios,
+                backend.make,
+                settings,
+                log,
+                display or ignored,
+                stop,
+                run_id=backend.run_id,
+                cluster_name=backend.name,
+                canaries=backend.canaries,
+            )
+        finally:
+            try:
+                backend.close()
+            except ClusterError as error:
+                left.append(error)
 
     failure: Exception | None = None
     try:
@@ -112,22 +128,16 @@ def _prove(args: Namespace, scenarios: Sequence[Scenario], log: Journal, run_id:
             display.close()
     if not any(isinstance(e, journal.RunStarted) for e in log.events()):
         raise failure or KeyboardInterrupt  # it came to nothing that could be judged
-    result = verdict.judge(log.events(), {s.path: s for s in scenarios})
+    result = verdict.judge(log.events(), {s.path: s for s in every})
     written = _report(args, result, log)
     if failure:
         raise failure
+    for trouble in left:
+        complain(f"prober: clean-up: {trouble}")
+    for node in backend.uncovered:
+        complain(f"prober: not covered: {node}")
     code = result.exit_code(tuple(map(Status, args.fail_on)))
-    return code if written else code or OutputError.exit_code
-
-
-def _maker(args: Namespace) -> Callable[[], Cluster]:
-    return lambda: LabCluster(deny=args.deny, fault=args.fault)
-
-
-def _cluster_name(args: Namespace) -> str:
-    """Return the lab's name with what makes it another one: a report must say that its lab lied."""
-    lies = f" --fault {args.fault}" if args.fault else ""
-    return f"lab{lies}{' --deny reject' if args.deny == 'reject' else ''}"
+    return code if written and not left else code or ClusterError.exit_code
 
 
 def _report(args: Namespace, result: RunResult, log: Journal) -> bool:

@@ -118,7 +118,7 @@ def clean(args: Namespace) -> int:
 
 
 def _of_run(run: str, known: Sequence[Kept], place: Path) -> list[Kept]:
-    found = [k for k in known if k.run == run]
+    found = [k for k in known if k.is_of(run)]
     if not found:
         ids = ", ".join(k.run for k in known[-5:]) or "none at all"
         raise UsageError(f"--run {run}: no such run has left anything in {place}; the latest are {ids}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from prober.cli import values
@@ -20,6 +20,7 @@ class Flag:
     default: str = ""
     repeat: bool = False
     cluster: str = ""  # the only one that knows it
+    on_kube: str = ""  # the default there, where it is another one
 
     @property
     def key(self) -> str:
@@ -56,10 +57,29 @@ _WHERE = (
     Flag(name="--kubeconfig", metavar="FILE", help="the kubeconfig", cluster="kube"),
 )  # fmt: skip
 _PODS = (
-    Flag(name="--image", metavar="IMAGE", help="the probe pods' image", cluster="kube"),
-    Flag(name="--external", metavar="NAME=IP:PORT", help="where an external host of the scenarios is", repeat=True,
-         read=values.external, cluster="kube"),
+    Flag(name="--image", metavar="IMAGE", help="the probe pods' image: nc, dig and agnhost (agnhost, by its digest)",
+         cluster="kube"),
+    Flag(name="--image-pull-policy", metavar="POLICY", help="Always, IfNotPresent or Never", cluster="kube",
+         read=values.one_of("Always", "IfNotPresent", "Never")),
+    Flag(name="--image-pull-secret", metavar="NAME", help="a Secret that pulls the image", cluster="kube"),
+    Flag(name="--nodes", metavar="SELECTOR", help="only nodes with these labels: KEY=VALUE,KEY=VALUE",
+         read=values.labels, cluster="kube"),
+    Flag(name="--toleration", metavar="TAINT", help="a taint that probe pods tolerate: KEY, KEY=VALUE:NoSchedule",
+         repeat=True, read=values.toleration, cluster="kube"),
     Flag(name="--namespaces", metavar="A,B", help="existing namespaces to use", read=values.names, cluster="kube"),
+    Flag(name="--namespace-label", metavar="KEY=VALUE", help="a label for the namespaces that the run makes",
+         repeat=True, read=values.label, cluster="kube"),
+    Flag(name="--max-pods", metavar="N", help="the most pods that one scenario may have (100)", read=values.count(1),
+         cluster="kube"),
+    Flag(name="--rate", metavar="N", help="execs a second; without it as fast as they come", read=values.rate,
+         cluster="kube"),
+    Flag(name="--allow-label-overlap", help="run although policies of others select the run's labels as a peer",
+         cluster="kube"),
+)  # fmt: skip
+_HOSTS = (
+    Flag(name="--external", metavar="NAME=IP:PORT", help="where an external host of the scenarios is; /udp may follow",
+         repeat=True, read=values.external, cluster="kube"),
+    Flag(name="--allow-host-network", help="pods in their node's network, in a privileged namespace", cluster="kube"),
 )  # fmt: skip
 _TAG = Flag(name="--tag", metavar="TAG", repeat=True, read=values.tag,
             help="only scenarios with one of these tags; '!TAG': none that has it")  # fmt: skip
@@ -67,11 +87,14 @@ _SELECTION = (
     _TAG,
     Flag(name="--only", metavar="'A -> B:80'", help="only these cells; `any` is every pod", read=values.pattern),
 )
-_PACE = (
-    Flag(name="--timeout", metavar="DURATION", help="of one attempt, in whole seconds", default="1s",
+_PATIENCE = (
+    Flag(name="--timeout", metavar="DURATION", help="of one attempt, in whole seconds", default="1s", on_kube="3s",
          read=values.timeout),
     Flag(name="--settle", metavar="DURATION", help="how long a step may take until all cells agree", default="30s",
          read=values.duration),
+)  # fmt: skip
+_PACE = (
+    *_PATIENCE,
     Flag(name="--hold", metavar="ROUNDS", help="further rounds in which they must agree", default="1",
          read=values.count(0)),
     Flag(name="--budget", metavar="DURATION", help="how long one scenario may take", default="120s",
@@ -96,7 +119,7 @@ COMMANDS = (
         help="prove scenarios by real packets",
         operands=(_PATHS,),
         flags=(
-            *_WHERE, *_PODS, *_SELECTION, _FAIL_ON, *_PACE, *_LIES,
+            *_WHERE, *_PODS, *_HOSTS, *_SELECTION, _FAIL_ON, *_PACE, *_LIES,
             Flag(name="--report", metavar="FORMAT=FILE", help="text, json or junit into a file, - for stdout",
                  repeat=True, read=values.report),
             Flag(name="--keep", help="leave pods and policies in place afterwards", cluster="kube"),
@@ -108,7 +131,7 @@ COMMANDS = (
         name="plan",
         help="say what a run would make and send, and how long it takes at least",
         operands=(_PATHS,),
-        flags=(*_WHERE, *_PODS, *_SELECTION, *_PACE),
+        flags=(*_WHERE, *_PODS, *_HOSTS, *_SELECTION, *_PACE),
     ),
     Command(
         name="validate",
@@ -127,7 +150,11 @@ COMMANDS = (
             Flag(name="--step", metavar="N", help="only this step; 0: before the first", read=values.count(0)),
         ),
     ),
-    Command(name="doctor", help="say whether the lab can run here, and what helps if not", flags=_WHERE),
+    Command(
+        name="doctor",
+        help="say whether the lab can run here or a cluster enforces, and what helps if not",
+        flags=(*_WHERE, *_PODS, *(replace(f, default=f.on_kube or f.default, cluster="kube") for f in _PATIENCE)),
+    ),
     Command(
         name="report",
         help="judge a stored run again and render it, probing nothing",

@@ -6,6 +6,8 @@ import os
 import re
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from prober.durations import parse_duration
@@ -15,7 +17,12 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "junit")
 FAIL_ON = ("leak", "break", "flaky", "unknown")
-_EXTERNAL = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?=(?:[0-9.]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}")
+_EXTERNAL = re.compile(r"([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)=([0-9.]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})(?:/(tcp|udp))?")
+_LABEL_KEY = re.compile(
+    r"(?:[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?", re.ASCII
+)
+_LABEL_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?)?", re.ASCII)
+_EFFECTS = ("NoSchedule", "NoExecute", "PreferNoSchedule")
 
 
 def one_of(*words: str) -> Callable[[str], str]:
@@ -81,13 +88,59 @@ def names(text: str) -> tuple[str, ...]:
     return found
 
 
-def external(text: str) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """An address and a port of an external host."""
+
+    host: str
+    address: str
+    port: int
+    protocol: str
+
+
+def external(text: str) -> Place:
     """Read where an external host is."""
-    if not _EXTERNAL.fullmatch(text):
-        raise ArgumentTypeError(
-            f"{text!r}: write NAME=IP:PORT, like partner=192.0.2.7:443 or partner=[2001:db8::7]:443"
-        )
-    return text
+    wrong = ArgumentTypeError(f"{text!r}: write NAME=IP:PORT, like partner=192.0.2.7:443 or partner=[2001:db8::7]:443")
+    found = _EXTERNAL.fullmatch(text)
+    if not found:
+        raise wrong
+    try:
+        address = ip_address(found[2].strip("[]"))
+    except ValueError:
+        raise wrong from None
+    if not 1 <= int(found[3]) <= 65535:
+        raise wrong
+    return Place(host=found[1], address=str(address), port=int(found[3]), protocol=(found[4] or "tcp").upper())
+
+
+def label(text: str) -> tuple[str, str]:
+    """Read a label, KEY=VALUE."""
+    key, equals, value = text.partition("=")
+    if not equals or not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+        raise ArgumentTypeError(f"{text!r} is no label; write KEY=VALUE, like team=network")
+    return key, value
+
+
+def labels(text: str) -> dict[str, str]:
+    """Read labels parted by commas, all of which something must have."""
+    return dict(map(label, names(text)))
+
+
+def toleration(text: str) -> dict[str, str]:
+    """Read a toleration: a taint as `kubectl taint` writes it, or a part of it."""
+    rest, colon, effect = text.partition(":")
+    key, equals, value = rest.partition("=")
+    if (colon and effect not in _EFFECTS) or not _LABEL_KEY.fullmatch(key) or not _LABEL_VALUE.fullmatch(value):
+        raise ArgumentTypeError(f"{text!r} is no taint; write KEY, KEY=VALUE or KEY=VALUE:NoSchedule")
+    found = {"key": key, "operator": "Equal" if equals else "Exists"}
+    return found | ({"value": value} if equals else {}) | ({"effect": effect} if effect else {})
+
+
+def rate(text: str) -> float:
+    """Read how many a second."""
+    if not re.fullmatch(r"[0-9]{1,4}(?:\.[0-9]{1,3})?", text, re.ASCII) or not float(text):
+        raise ArgumentTypeError(f"{text!r} is no rate; write a number above 0, like 10 or 0.5")
+    return float(text)
 
 
 def pattern(text: str) -> FlowPattern:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from prober.cli import main, running
+from prober.cli import backend, main
 from prober.cluster.fake import Says
 from tests.cli.world import FakeLab, written
 
@@ -50,5 +50,5 @@ def prober(capsys: pytest.CaptureFixture[str]) -> Run:
 @pytest.fixture
 def lab(monkeypatch: pytest.MonkeyPatch) -> Callable[[Says], None]:
     """Put a lab in memory where the lab is; return a function that changes what it says."""
-    monkeypatch.setattr(running, "LabCluster", FakeLab)
+    monkeypatch.setattr(backend, "LabCluster", FakeLab)
     return lambda says: monkeypatch.setattr(FakeLab, "says", staticmethod(says))

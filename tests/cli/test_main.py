@@ -23,7 +23,7 @@ HEAVY = ("yaml", "tabulate", "kubernetes", "tenacity", "prober.model", "prober.o
 SLOW = """
 import sys, threading, time
 from prober import cli
-from prober.cli import running
+from prober.cli import backend
 from tests.cli.world import FakeLab, enforcing
 
 real = FakeLab.stream
@@ -38,7 +38,7 @@ def stream(self, source, request):
     yield from real(self, source, request)
 
 FakeLab.stream = stream
-running.LabCluster = FakeLab
+backend.LabCluster = FakeLab
 sys.exit(cli.main(sys.argv[1:]))
 """
 

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import parse
 import pytest
 
 from prober import runner, verdict
-from prober.cli import running
+from prober.cli import backend
 from prober.cluster.fake import Says
 from prober.errors import LabUnavailableError
 from prober.report import json as json_report
@@ -348,7 +348,7 @@ def test_lab_gets_its_lies(prober: Run, scenarios: Path, monkeypatch: pytest.Mon
         made.append(words)
         return FakeLab()
 
-    monkeypatch.setattr(running, "LabCluster", make)
+    monkeypatch.setattr(backend, "LabCluster", make)
     prober("run", scenarios, "--fault", "late:2s", "--deny", "reject", "--quiet")
 
     assert [{}, *[{"deny": "reject", "fault": "late:2s"}] * 2] == made

@@ -11,6 +11,7 @@ from prober.cluster.kube.target import DEFAULT_IMAGE, KubeTarget, OutsideHost, n
 
 if TYPE_CHECKING:
     from prober.cluster.kube.cluster import KubeCluster
+    from prober.cluster.kube.leftovers import LeftRun
     from prober.cluster.kube.connection import Connection
 
 __all__ = ["DEFAULT_IMAGE", "Coverage", "KubeTarget", "Kubernetes", "OutsideHost", "connect", "new_run_id"]
@@ -34,6 +35,8 @@ class Kubernetes:
     name: str
     make: Callable[[], KubeCluster]
     coverage: Callable[[], Coverage]
+    leftovers: Callable[[str], tuple[LeftRun, ...]]  # of one run, "" for every run's
+    clean: Callable[[LeftRun], None]
     close: Callable[[], None]
     connection: Connection
 
@@ -43,6 +46,7 @@ def connect(target: KubeTarget) -> Kubernetes:
     from prober.cluster.kube.closing import await_removed
     from prober.cluster.kube.cluster import KubeCluster
     from prober.cluster.kube.connection import HURRIED, Connection
+    from prober.cluster.kube.leftovers import find, remove
     from prober.cluster.kube.reading import nodes_of
     from prober.cluster.kube.waiting import items
 
@@ -67,6 +71,8 @@ def connect(target: KubeTarget) -> Kubernetes:
         name=name,
         make=lambda: KubeCluster(connection, target, name=name, started=started, leaving=leaving),
         coverage=coverage,
+        leftovers=lambda run: find(connection, run),
+        clean=lambda left: remove(connection, left),
         close=close,
         connection=connection,
     )

@@ -1,0 +1,152 @@
+"""The one place that turns a command line into a cluster: what makes it, what every output calls it, what ends it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from prober.cli.places import new_run
+from prober.cli.values import Place
+from prober.cluster.base import Cluster
+from prober.cluster.lab import LabCluster
+from prober.errors import ClusterError, UsageError
+from prober.model import Family, Port, Protocol, Topology
+from prober.scenario import Scenario
+
+if TYPE_CHECKING:
+    from prober.cluster.kube import Kubernetes, KubeTarget, OutsideHost
+    from prober.cluster.kube.reading import Nodes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """Where a command's scenarios run."""
+
+    name: str  # stands first in every output
+    run_id: str
+    make: Callable[[], Cluster]
+    close: Callable[[], None]  # after the last cluster that `make` made
+    canaries: tuple[Scenario, ...] = ()
+    uncovered: tuple[str, ...] = ()  # nodes that no proof speaks of, and why
+
+
+@contextmanager
+def chosen(args: Namespace) -> Iterator[Backend]:
+    """Give the backend that the flags choose; ClusterError where it cannot be used, UsageError for what is missing."""
+    if args.cluster == "lab":
+        _require_lab()
+        yield Backend(
+            name=_lab_name(args),
+            run_id=new_run(),
+            make=lambda: LabCluster(deny=args.deny, fault=args.fault),
+            close=lambda: None,
+        )
+    else:
+        with connected(args) as (kubernetes, target):
+            yield _kube(kubernetes, target)
+
+
+@contextmanager
+def connected(args: Namespace) -> Iterator[tuple[Kubernetes, KubeTarget]]:
+    """Reach the cluster of the flags; no client library is imported before."""
+    from prober.cluster.kube import connect
+
+    target = kube_target(args)
+    kubernetes = connect(target)
+    try:
+        yield kubernetes, target
+    finally:
+        kubernetes.connection.close()
+
+
+def kube_target(args: Namespace) -> KubeTarget:
+    """Return what the flags say about a cluster; what a command has no flag for stays as the cluster decides."""
+    from prober.cluster.kube import DEFAULT_IMAGE, KubeTarget
+
+    def said(flag: str) -> str:
+        return getattr(args, flag, None) or ""
+
+    if getattr(args, "namespaces", None):
+        raise UsageError("--namespaces: this version makes its own namespaces; leave it out")
+    return KubeTarget(
+        context=args.context or "",
+        kubeconfig=args.kubeconfig or "",
+        image=said("image") or DEFAULT_IMAGE,
+        pull_policy=said("image_pull_policy") or "IfNotPresent",
+        pull_secret=said("image_pull_secret"),
+        namespace_labels=dict(getattr(args, "namespace_label", ())),
+        externals=externals(getattr(args, "external", ())),
+        allow_host_network=getattr(args, "allow_host_network", False),
+        allow_label_overlap=getattr(args, "allow_label_overlap", False),
+        tolerations=tuple(getattr(args, "toleration", ())),
+        node_selector=getattr(args, "nodes", None) or {},
+        rate=getattr(args, "rate", None) or 0.0,
+        max_pods=getattr(args, "max_pods", None) or 100,
+        keep=getattr(args, "keep", False),
+    )
+
+
+def externals(places: Iterable[Place]) -> Mapping[str, OutsideHost]:
+    """Return each host with its addresses and all its ports; UsageError for one in two places."""
+    from prober.cluster.kube import OutsideHost
+
+    addresses: dict[str, dict[Family, str]] = {}
+    ports: dict[str, dict[Port, None]] = {}
+    for place in places:
+        family = Family.IPV6 if ":" in place.address else Family.IPV4
+        known = addresses.setdefault(place.host, {}).setdefault(family, place.address)
+        if known != place.address:
+            raise UsageError(f"--external {place.host}: {known} and {place.address} are two hosts; name one of them")
+        ports.setdefault(place.host, {})[Port(number=place.port, protocol=Protocol(place.protocol))] = None
+    return {host: OutsideHost(addresses=addresses[host], ports=tuple(ports[host])) for host in addresses}
+
+
+def _kube(kubernetes: Kubernetes, target: KubeTarget) -> Backend:
+    from prober import canary
+
+    nodes = read_nodes(kubernetes, target)
+    if not nodes.usable:
+        raise ClusterError(f"{kubernetes.name}: no node can run probe pods: {'; '.join(uncovered(nodes)) or 'none'}")
+    return Backend(
+        name=kubernetes.name,
+        run_id=target.run_id,
+        make=kubernetes.make,
+        close=kubernetes.close,
+        canaries=canary.canaries(len(nodes.usable), max_pods=target.max_pods),
+        uncovered=uncovered(nodes),
+    )
+
+
+def read_nodes(kubernetes: Kubernetes, target: KubeTarget) -> Nodes:
+    """Return the cluster's nodes, numbered as the canary numbers them."""
+    from prober.cluster.kube.reading import nodes_of
+    from prober.cluster.kube.waiting import items
+
+    return nodes_of(items(kubernetes.connection, "/api/v1/nodes"), target)
+
+
+def uncovered(nodes: Nodes) -> tuple[str, ...]:
+    """Return the nodes of which no proof speaks, each with the reason."""
+    from prober.canary import covered
+
+    beyond = [str(n["metadata"]["name"]) for n in nodes.usable[covered(len(nodes.usable)) :]]
+    left_out = [f"{name} {reason}" for name, reason in nodes.left_out.items()]
+    return (*left_out, *(f"{name} is one too many for a scenario" for name in beyond))
+
+
+def _require_lab() -> None:
+    """Open an empty lab: what this machine lacks is said once, before the run."""
+    try:
+        with LabCluster() as lab:
+            lab.open(Topology())
+    except ClusterError as error:
+        raise ClusterError(f"the lab cannot run here: {error} (`prober doctor` tries every part)") from None
+
+
+def _lab_name(args: Namespace) -> str:
+    """Return the lab's name with what makes it another one: a report must say that its lab lied."""
+    lies = f" --fault {args.fault}" if args.fault else ""
+    return f"lab{lies}{' --deny reject' if args.deny == 'reject' else ''}"
