@@ -76,7 +76,7 @@ def run(
        b. control: every cell that any step asks must connect while there is no policy;
        c. each step: carry out its actions, then send rounds until every cell agrees and holds, or `settle` ends;
        d. restore: delete the policies, put labels back; every cell must connect again;
-       e. collect the cluster's evidence if anything did not agree; close the cluster, whatever happened.
+       e. close the cluster, whatever happened. Its evidence was collected where cells first did not agree.
     4. Write down the end.
     """
     log.write(
@@ -157,8 +157,6 @@ def _run_scenario(
                 log.write(journal.Skipped(scenario=path, reason=reason))
                 return
             agreed = _Telling(scenario, cluster, settings, log, stop, streams, tell).tell()
-            if not agreed:
-                log.write(journal.Evidence(scenario=path, text=_evidence(cluster)))
             log.write(journal.ScenarioEnded(scenario=path, at=clock()))
             note = "" if agreed else "does not agree"
     except StoppedError:
@@ -214,7 +212,7 @@ class _Telling:
         self._stop = stop
         self._streams = streams
         self._tell = tell
-        self._number = 0
+        self._collected = False  # the evidence, once: what was in force when cells first did not agree
 
     def tell(self) -> bool:
         """Run the whole of it; False if any cell did not agree in time."""
@@ -285,7 +283,11 @@ class _Telling:
         if conflict := next((f"{flow}: {e.conflict}" for flow, e in expected.items() if e.conflict), ""):
             raise ProberError(conflict)  # the addresses that the cluster gave make another ruling
         needed = 1 + self._settings.hold if kind == "step" else 1
-        return phases.converge(number, state, expected, needed), state
+        agreed = phases.converge(number, state, expected, needed)
+        if not agreed and not self._collected:
+            self._collected = True
+            self._log.write(journal.Evidence(scenario=path, text=f"after {kind} '{name}':\n{_evidence(self._cluster)}"))
+        return agreed, state
 
 
 def _furnished(scenario: Scenario) -> Topology:

@@ -194,7 +194,7 @@ class _Lab:
         return {owner: self._fabric.held(key) for owner, key in self._spaces.items()}
 
     def do_evidence(self, nodes: list[str]) -> str:
-        rules = (f"# rules on {node}\n{self._nft.listed(node).strip()}" for node in nodes)
+        rules = (f"# rules on {node}\n{_policies_first(self._nft.listed(node))}" for node in nodes)
         listeners = "\n".join(self._listeners.described())
         return "\n".join((*rules, f"# listeners\n{listeners}", *filter(None, [self._enforcement.problem])))
 
@@ -246,6 +246,12 @@ def _missing_protocols() -> list[str]:
     except OSError:
         return ["sctp"]
     return []
+
+
+def _policies_first(ruleset: str) -> str:
+    """Return the tables with those of the policies before those of the Services: they are what one looks for."""
+    tables = [f"table {t}".strip() for t in ruleset.split("table ")[1:]]
+    return "\n".join(sorted(tables, key=lambda t: "prober_policies" not in t.split("{", 1)[0]))
 
 
 if __name__ == "__main__":
