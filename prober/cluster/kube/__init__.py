@@ -11,8 +11,8 @@ from prober.cluster.kube.target import DEFAULT_IMAGE, KubeTarget, OutsideHost, n
 
 if TYPE_CHECKING:
     from prober.cluster.kube.cluster import KubeCluster
-    from prober.cluster.kube.leftovers import LeftRun
     from prober.cluster.kube.connection import Connection
+    from prober.cluster.kube.leftovers import LeftRun
 
 __all__ = ["DEFAULT_IMAGE", "Coverage", "KubeTarget", "Kubernetes", "OutsideHost", "connect", "new_run_id"]
 

@@ -13,6 +13,7 @@ from typing import Self
 
 from prober.cluster.base import Identity
 from prober.cluster.kube import changes, closing, evidence, fitting, making, reading
+from prober.cluster.kube.alive import Heartbeat
 from prober.cluster.kube.asking import Asking, asked_until_answered
 from prober.cluster.kube.connection import Connection
 from prober.cluster.kube.furniture import Furniture, read_furniture
@@ -58,6 +59,7 @@ class KubeCluster:
         self._target = target
         self._started = started.isoformat(timespec="seconds")
         self._opened: Ground | None = None
+        self._heartbeat: Heartbeat | None = None
         self._lost: deque[str] = deque(maxlen=50)
 
     def __enter__(self) -> Self:
@@ -85,6 +87,8 @@ class KubeCluster:
         self._opened = ground
         self.at_once = _BEARABLE * len(nodes.usable)
         making.make_namespaces(ground, topology)
+        if ground.namespaces:
+            self._heartbeat = Heartbeat(ground)
         stored = making.make_services(ground, topology.services)
         found = making.start_pods(ground, topology.pods)
         pods = tuple(reading.probe_pod(p, found[p.ref], nodes) for p in topology.pods)
@@ -180,6 +184,9 @@ class KubeCluster:
     def close(self) -> None:
         """Remove everything that this object made; its namespaces, empty by then, join those that are leaving."""
         ground, self._opened = self._opened, None
+        heartbeat, self._heartbeat = self._heartbeat, None
+        if heartbeat is not None:
+            heartbeat.stop()
         if ground is not None and not self._target.keep:
             closing.remove(ground)
             if not self._target.namespaces:
