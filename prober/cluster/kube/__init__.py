@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -14,15 +14,7 @@ if TYPE_CHECKING:
     from prober.cluster.kube.connection import Connection
     from prober.cluster.kube.leftovers import LeftRun
 
-__all__ = ["DEFAULT_IMAGE", "Coverage", "KubeTarget", "Kubernetes", "OutsideHost", "connect", "new_run_id"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coverage:
-    """The nodes that probe pods can run on, in the order of their numbers from 1, and why the others are left out."""
-
-    nodes: tuple[str, ...]
-    left_out: Mapping[str, str]
+__all__ = ["DEFAULT_IMAGE", "KubeTarget", "Kubernetes", "OutsideHost", "connect", "new_run_id"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +26,6 @@ class Kubernetes:
 
     name: str
     make: Callable[[], KubeCluster]
-    coverage: Callable[[], Coverage]
     leftovers: Callable[[str], tuple[LeftRun, ...]]  # of one run, "" for every run's
     clean: Callable[[LeftRun], None]
     close: Callable[[], None]
@@ -47,19 +38,12 @@ def connect(target: KubeTarget) -> Kubernetes:
     from prober.cluster.kube.cluster import KubeCluster
     from prober.cluster.kube.connection import HURRIED, Connection
     from prober.cluster.kube.leftovers import find, remove
-    from prober.cluster.kube.reading import nodes_of
-    from prober.cluster.kube.waiting import items
 
     connection = Connection(target)
     version = connection.get("/version", patience=HURRIED)
     name = f"kube: {connection.context}, {connection.server}, Kubernetes {version.get('gitVersion', 'of no version')}"
     started = datetime.now(UTC)
     leaving: set[str] = set()
-
-    def coverage() -> Coverage:
-        nodes = nodes_of(items(connection, "/api/v1/nodes"), target)
-        names = tuple(str(n["metadata"]["name"]) for n in nodes.usable)
-        return Coverage(nodes=names, left_out=nodes.left_out)
 
     def close() -> None:
         try:
@@ -70,7 +54,6 @@ def connect(target: KubeTarget) -> Kubernetes:
     return Kubernetes(
         name=name,
         make=lambda: KubeCluster(connection, target, name=name, started=started, leaving=leaving),
-        coverage=coverage,
         leftovers=lambda run: find(connection, run),
         clean=lambda left: remove(connection, left),
         close=close,

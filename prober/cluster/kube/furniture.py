@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 from prober.cluster.kube import reading
@@ -14,6 +15,8 @@ from prober.errors import ClusterError
 from prober.model import API_SERVICE, DNS_NAMESPACE, Namespace, Pod, Protocol, Service, ServicePort, ServiceRef
 
 Object = Mapping[str, Any]
+
+_DNS_PORTS = tuple(ServicePort(port=53, target=53, protocol=p) for p in (Protocol.UDP, Protocol.TCP))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,20 +51,49 @@ def _resolver(connection: Connection, resolv_conf: str, nodes: Nodes) -> tuple[S
     asked = reading.resolver_addresses(resolv_conf)
     if not asked:
         raise ClusterError(f"the pods' resolv.conf names no resolver: {resolv_conf.strip()!r}")
+    if ip_address(asked[0]).is_link_local or _has_node_local_cache(connection):
+        return _node_local(asked[0]), ()
+    service, forbidden = _service_at(connection, asked[0])
+    if service is not None:
+        return _with_pods(connection, service, nodes)
+    if forbidden:
+        raise ClusterError(
+            f"the pods ask the resolver {asked[0]}, which is no Service in {DNS_NAMESPACE}; allow this account to list "
+            "services and endpointslices where it is, or in all namespaces"
+        )
+    # a resolver outside of the cluster: policies see its address
+    address = reading.addresses_of(asked[:1])
+    return Service(namespace=DNS_NAMESPACE, name="resolver-outside", ports=_DNS_PORTS, endpoints=(address,)), ()
+
+
+def _service_at(connection: Connection, address: str) -> tuple[Object | None, bool]:
+    """Return the Service with an address, and whether some Services may not be read."""
     for path in (f"/api/v1/namespaces/{DNS_NAMESPACE}/services", "/api/v1/services"):
         try:
             services = items(connection, path)
         except ApiError as error:
             if error.status != 403:
                 raise
-            continue
+            return None, True
         for one in services:
-            if asked[0] in reading.service_addresses(one).values():
-                return _with_pods(connection, one, nodes)
-    # no Service's address: a cache on the node, of which no policy speaks; its cells are observed, not asserted
-    ports = tuple(ServicePort(port=53, target=53, protocol=p) for p in (Protocol.UDP, Protocol.TCP))
-    address = reading.addresses_of(asked[:1])
-    return Service(namespace=DNS_NAMESPACE, name="node-local-dns", ports=ports, endpoints=(address,)), ()
+            if address in reading.service_addresses(one).values():
+                return one, False
+    return None, False
+
+
+def _has_node_local_cache(connection: Connection) -> bool:
+    """Say whether NodeLocal DNSCache runs: it takes over the Service's own address on every node, unseen."""
+    path = f"/api/v1/namespaces/{DNS_NAMESPACE}/pods"
+    return bool(items(connection, path, (("labelSelector", "k8s-app=node-local-dns"), ("limit", "1"))))
+
+
+def _node_local(asked: str) -> Service:
+    """Return a cache on the node: no policy speaks of it clearly, so its cells are observed and not asserted."""
+    ends = reading.addresses_of(("169.254.20.10", "fe80::a"))
+    addresses = {} if ip_address(asked).is_link_local else reading.addresses_of((asked,))
+    return Service(
+        namespace=DNS_NAMESPACE, name="node-local-dns", ports=_DNS_PORTS, endpoints=(ends,), addresses=addresses
+    )
 
 
 def _with_pods(connection: Connection, service: Object, nodes: Nodes) -> tuple[Service, tuple[Pod, ...]]:
