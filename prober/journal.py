@@ -124,6 +124,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Again:
+    """How a person makes the attempts again that did not agree in a step: a shell command for each flow."""
+
+    scenario: str
+    step: int
+    commands: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arrived:
     """Datagrams with these nonces reached a listener, whatever became of the answer."""
 
@@ -164,21 +173,9 @@ class RunEnded:
 
 
 Event = (
-    RunStarted
-    | Skipped
-    | Opened
-    | Phase
-    | Acted
-    | RoundStarted
-    | RoundEnded
-    | Clock
-    | Attempt
-    | Arrived
-    | Trouble
-    | Evidence
-    | ScenarioEnded
-    | RunEnded
-)
+    RunStarted | Skipped | Opened | Phase | Acted | RoundStarted | RoundEnded | Clock | Attempt | Again | Arrived
+    | Trouble | Evidence | ScenarioEnded | RunEnded
+)  # fmt: skip
 
 _KINDS: Mapping[str, type[Event]] = {k.__name__: k for k in Event.__args__}
 _TYPES: Mapping[str, Mapping[str, Any]] = {name: get_type_hints(kind) for name, kind in _KINDS.items()}

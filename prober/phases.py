@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 
 from prober.assess import DENIALS
@@ -11,7 +11,7 @@ from prober.cells import lookup_leg, round_of, vouchers
 from prober.cluster.base import Cluster
 from prober.errors import ProberError
 from prober.expect import Expected, unprobeable
-from prober.journal import Journal
+from prober.journal import Attempt, Event, Journal
 from prober.model import ClusterState, Flow, HostName
 from prober.observe import Observer, RoundInFlight, clock
 from prober.outcomes import Outcome, Verdict
@@ -111,6 +111,20 @@ class Phases:
             raise OutOfTimeError("its time is used up (--budget); what was seen so far is judged")
         if rounds:
             self._progress(rounds[-1].number, len(_disagreeing(rounds[-1], wanted, state)))
+
+
+def disagreeing(
+    events: Iterable[Event], scenario: str, step: int, expected: Mapping[Flow, Expected]
+) -> dict[Flow, str]:
+    """Return the flows of which some attempt in a step was not as expected, each with the last such command."""
+    flows = {str(f): f for f, e in expected.items() if e.verdict is not Verdict.UNKNOWN}
+    found = {}
+    for event in events:
+        if isinstance(event, Attempt) and (event.scenario, event.step) == (scenario, step) and event.flow in flows:
+            flow = flows[event.flow]
+            if (event.outcome == Outcome.CONNECTED) != (expected[flow].verdict is Verdict.ALLOWED):
+                found[flow] = event.command
+    return found
 
 
 def _disagreeing(this: RoundInFlight, wanted: Mapping[Flow, Verdict], state: ClusterState) -> list[Flow]:

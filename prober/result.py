@@ -29,6 +29,7 @@ class CellResult:
     attempts: int
     agreed_after: float | None  # seconds from the step's last action to the attempt from which it agreed for good
     command: str  # what the deciding attempt ran, as typed in the source pod
+    again: str = ""  # the shell command that makes it again, from outside of the pod; "" where nothing disagreed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

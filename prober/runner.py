@@ -24,7 +24,7 @@ from prober.model import Action, AddPod, ClusterState, DeletePolicy, Topology
 from prober.model.plain import plain_state
 from prober.model.plan import planned
 from prober.observe import clock
-from prober.phases import Phases, StoppedError
+from prober.phases import Phases, StoppedError, disagreeing
 from prober.progress import Progress
 from prober.scenario import Scenario, Step, matrix
 from prober.story import reopening
@@ -98,11 +98,8 @@ def run(
 
         def run_all(these: Sequence[Scenario]) -> None:
             longest_first = sorted(these, key=lambda s: -len(s.steps))
-            futures = [
-                jobs.submit(_run_scenario, s, make_cluster, settings, log, progress, stop, streams)
-                for s in longest_first
-            ]
-            for future in futures:
+            words = (make_cluster, settings, log, progress, stop, streams)
+            for future in [jobs.submit(_run_scenario, s, *words) for s in longest_first]:
                 future.result()
 
         run_all(canaries)
@@ -284,6 +281,10 @@ class _Telling:
             raise ProberError(conflict)  # the addresses that the cluster gave make another ruling
         needed = 1 + self._settings.hold if kind == "step" else 1
         agreed = phases.converge(number, state, expected, needed)
+        if not agreed:
+            odd = disagreeing(self._log.events(), path, number, expected)
+            commands = {str(f): self._cluster.reproduce(f.source, command) for f, command in odd.items()}
+            self._log.write(journal.Again(scenario=path, step=number, commands=commands))
         if not agreed and not self._collected:
             self._collected = True
             self._log.write(journal.Evidence(scenario=path, text=f"after {kind} '{name}':\n{_evidence(self._cluster)}"))

@@ -30,6 +30,7 @@ class PhaseStory:
     at: float
     acted: list[journal.Acted] = field(default_factory=list)
     rounds: list[Round] = field(default_factory=list)
+    again: Mapping[str, str] = field(default_factory=dict)  # by flow: how a person makes its attempt again
     complete: bool = False  # something came after it
     until: float = 0.0
 
@@ -99,6 +100,8 @@ def _add(story: Story, rounds: list[Round], event: journal.Event) -> None:
             rounds[number].pods, rounds[number].ended = pods, True
         case journal.Attempt(round=number, flow=flow):
             rounds[number].attempts[flow] = event
+        case journal.Again(commands=commands):
+            story.phases[-1].again = commands
         case journal.Clock(source=source, uptime=uptime, at=at):
             # of several readings the smallest difference had the least delay in it
             story.offsets[source] = min(at - uptime, story.offsets.get(source, at - uptime))
@@ -132,6 +135,8 @@ def _misfit(story: Story, rounds: list[Round], event: journal.Event) -> str:
             return "" if now and now.step == step and not now.rounds else what
         case journal.RoundStarted(round=number, step=step):
             return "" if now and now.step == step and number == len(rounds) else f"round {number} does not come next"
+        case journal.Again(step=step):
+            return "" if now and now.step == step and now.rounds else what
         case journal.Clock(round=number):
             return "" if 0 <= number < len(rounds) else f"there is no round {number}"
         case journal.RoundEnded(round=number) | journal.Attempt(round=number) if not _under_way(rounds, number):

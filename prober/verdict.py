@@ -196,6 +196,7 @@ def _cell(proofs: Proofs, chapter: Chapter, flow: Flow, wanted: Expected, terms:
         attempts=len(readings),
         agreed_after=agreed,
         command=deciding.attempts[str(flow)].command if deciding else "",
+        again=told.again.get(str(flow), ""),
     )
 
 

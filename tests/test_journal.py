@@ -15,6 +15,7 @@ from prober import journal
 from prober.errors import ProberError
 from prober.journal import (
     Acted,
+    Again,
     Arrived,
     Attempt,
     Clock,
@@ -68,6 +69,7 @@ EVENTS: tuple[Event, ...] = (
     RoundStarted(scenario="a", step=0, round=1, at=3.0),
     Clock(scenario="a", round=1, source="x/a", uptime=100.25, at=3.0),
     ATTEMPT,
+    Again(scenario="a", step=0, commands={"x/a -> x/b:80": "kubectl exec"}),
     Arrived(scenario="a", nonces=["n1"]),
     RoundEnded(scenario="a", step=0, round=1, at=4.0, pods={"x/a": ["uid", "started", "10.0.0.1"]}),
     Evidence(scenario="a", text="rules"),

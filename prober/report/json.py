@@ -111,6 +111,7 @@ def _cell(cell: CellResult) -> dict[str, Any]:
         "attempts": cell.attempts,
         "agreed_after": cell.agreed_after,
         "command": cell.command,
+        "again": cell.again,
     }
 
 
@@ -185,4 +186,5 @@ def _read_cell(fields: Fields) -> CellResult:
         attempts=fields.whole("attempts"),
         agreed_after=None if fields.is_null("agreed_after") else fields.number("agreed_after"),
         command=fields.text("command"),
+        again=fields.text("again") if "again" in fields.data else "",  # versions before 0.2 did not write it
     )

@@ -43,9 +43,9 @@ def explain_command(path: str, cell: CellResult, number: int) -> str:
 
 
 def again_command(cluster: str, path: str, cell: CellResult) -> str:
-    """Return the command that probes this cell alone, in the same lab; "" for another cluster's cell."""
+    """Return the command that probes this cell alone: in the same lab, or by kubectl while the pod is there."""
     if not cluster.startswith("lab"):
-        return ""
+        return cell.again
     return f"prober run {shlex.quote(path)} --only {shlex.quote(str(cell.flow))}{cluster.removeprefix('lab')}"
 
 
