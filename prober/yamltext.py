@@ -52,10 +52,10 @@ class Piece:
     size: int = 1
 
 
-def shortened(text: str) -> str:
+def shortened(text: str, longest: int = 80) -> str:
     """Return `text` fit for a message: no longer than a line, and without what could steer a terminal."""
     text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text).replace("\n", " ").replace("\t", " ")
-    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
+    return text if len(text) <= longest else f"{text[: longest - 20]}... ({len(text)} characters)"
 
 
 def decoded(content: bytes, file: str) -> str:

@@ -7,7 +7,9 @@ import pytest
 from prober.durations import parse_duration, show_duration
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("500ms", 0.5), ("2s", 2.0), ("1.5s", 1.5), ("1m", 60.0), ("1h", 3600.0)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("500ms", 0.5), ("2s", 2.0), ("1.5s", 1.5), ("1m", 60.0), ("1h", 3600.0)]
+)
 def test_duration_with_unit_is_seconds(text: str, seconds: float) -> None:
     """A number and its unit are seconds."""
     assert seconds == parse_duration(text)

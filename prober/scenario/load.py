@@ -16,6 +16,7 @@ from prober.scenario.topology import KEYS, read_topology
 from prober.yamltext import MAX_BYTES, decoded, shortened
 
 _TAG = re.compile("[a-z0-9][-a-z0-9]{0,62}")
+_PATH = 400  # characters: a path is cut only where it can be no path of a person
 
 
 def load(paths: Sequence[Path]) -> tuple[Scenario, ...]:
@@ -56,7 +57,9 @@ def _collected(path: Path) -> Iterator[Path]:
     elif path.is_file():
         yield path
     else:
-        raise UsageError(f"{shortened(str(path))}: {'neither file nor directory' if path.exists() else 'no such file'}")
+        raise UsageError(
+            f"{shortened(str(path), _PATH)}: {'neither file nor directory' if path.exists() else 'no such file'}"
+        )
 
 
 def _from_disk(scenario: Path) -> Callable[[str], str]:
@@ -71,7 +74,9 @@ def _from_disk(scenario: Path) -> Callable[[str], str]:
             with path.open("rb") as file:
                 return decoded(file.read(MAX_BYTES + 1), name)
         except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
-            raise ValueError(f"`{shortened(name)}` cannot be read: {_cause(error)}; check its permissions") from None
+            raise ValueError(
+                f"`{shortened(name, _PATH)}` cannot be read: {_cause(error)}; check its permissions"
+            ) from None
 
     return read
 

@@ -18,9 +18,7 @@ from prober.scenario import SUFFIX, load
 DATA = Path(__file__).parent.parent / "data"
 INVALID = DATA / "invalid"
 SCENARIOS = Path(__file__).parent.parent.parent / "scenarios"
-MESSAGES = {
-    line.split(SUFFIX)[0]: line for line in (INVALID / "MESSAGES.txt").read_text(encoding="utf-8").splitlines()
-}
+MESSAGES = {line.split(SUFFIX)[0]: line for line in (INVALID / "MESSAGES.txt").read_text(encoding="utf-8").splitlines()}
 SCHEMA = jsonschema.Draft202012Validator(
     json.loads((Path(prober.__file__).parent / "scenario.schema.json").read_text(encoding="utf-8"))
 )
