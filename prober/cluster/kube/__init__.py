@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -37,11 +37,13 @@ def connect(target: KubeTarget) -> Kubernetes:
     from prober.cluster.kube.closing import await_removed
     from prober.cluster.kube.cluster import KubeCluster
     from prober.cluster.kube.connection import HURRIED, Connection
+    from prober.cluster.kube.furniture import priority_class
     from prober.cluster.kube.leftovers import find, remove
 
     connection = Connection(target)
     version = connection.get("/version", patience=HURRIED)
     name = f"kube: {connection.context}, {connection.server}, Kubernetes {version.get('gitVersion', 'of no version')}"
+    target = replace(target, priority_class=target.priority_class or priority_class(connection))
     started = datetime.now(UTC)
     leaving: set[str] = set()
 

@@ -115,3 +115,14 @@ def _api_server(connection: Connection) -> Service:
     path = f"/api/v1/namespaces/{API_SERVICE.namespace}/services/{API_SERVICE.name}"
     backends = _backends(connection, API_SERVICE.namespace, API_SERVICE.name)
     return reading.own_service(connection.get(path), backends)
+
+
+def priority_class(connection: Connection) -> str:
+    """Return the name of the class that preempts nobody (manifests/priority.yaml); "" where there is none."""
+    try:
+        connection.get("/apis/scheduling.k8s.io/v1/priorityclasses/prober")
+    except ApiError as error:
+        if error.status not in (403, 404):
+            raise
+        return ""
+    return "prober"

@@ -43,7 +43,7 @@ class KubeTarget:
     allow_label_overlap: bool = False
     tolerations: tuple[Mapping[str, str], ...] = ()  # as a pod's spec writes them
     node_selector: Mapping[str, str] = field(default_factory=dict)
-    priority_class: str = ""  # one that preempts nobody is in manifests/
+    priority_class: str = ""  # of the pods; "": the one of manifests/priority.yaml, where that was applied
     rate: float = 0.0  # execs a second; 0: as fast as they come
     max_pods: int = 100  # of one topology
     lifetime: int = 3600  # seconds until a pod ends by itself, whatever has become of prober
