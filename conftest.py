@@ -1,4 +1,4 @@
-"""What all tests share: the lab's tests fail with the remedy where the lab cannot run, they are never skipped in silence."""
+"""What all tests share: the lab's tests fail with the remedy where the lab cannot run; none is skipped in silence."""
 
 from __future__ import annotations
 
