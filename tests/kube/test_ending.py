@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.kube import cgroups, needs, presence
+from tests.kube.build import cache, locked
 from tests.kube.cluster import Cluster
 from tests.kube.presence import until
 from tests.kube.settings import Engine, Plan, Settings
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.kube
 _SMALL = Settings(engine=Engine.NFT, nodes=1)
 _OWNER = """
 import signal
+from tests.kube.build import cache, locked
 from tests.kube.cluster import Cluster
 from tests.kube.settings import Engine, Settings
 with Cluster(Settings(engine=Engine.NFT, nodes=1), name={name!r}) as cluster:
@@ -124,11 +126,12 @@ def test_killed_keeper_leaves_no_process(owner: tuple[subprocess.Popen[str], Pla
     """`kill -9` of the keeper ends every process; what it could not remove, `down` does."""
     _, plan = owner
     space = _space(plan)
-    os.kill(int(plan.alive.read_text()), signal.SIGKILL)
-    until(lambda: not _members(space), "all processes to end", 20)
-    assert plan.name in presence.names()
-    assert presence.end(plan.name)
-    assert {} == _left(plan, space)
+    with locked(cache() / "start.lock"):  # so that no start elsewhere sweeps first
+        os.kill(int(plan.alive.read_text()), signal.SIGKILL)
+        until(lambda: not _members(space), "all processes to end", 20)
+        assert plan.name in presence.names()
+        assert presence.end(plan.name)
+        assert {} == _left(plan, space)
 
 
 def test_commands() -> None:
