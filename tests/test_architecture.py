@@ -52,7 +52,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pytest": ("pytest_plugin",),
     "subprocess": ("cluster.lab",),
     "ctypes": ("cluster.lab",),
-    "socket": ("cluster.lab",),
+    "socket": ("cluster.lab", "cluster.kube.alive"),  # there for the name of this machine
     "fcntl": ("cluster.lab", "cli.places"),
     "multiprocessing": (),
     "asyncio": (),  # under load its timers fire before what is ready is read: false timeouts
