@@ -67,13 +67,13 @@ def _run(args: Namespace) -> int:
         case "doctor":
             from prober.cli.doctor import doctor
 
-            return doctor()
+            return doctor(args)
         case "report":
             from prober.cli.stored import report
 
             return report(args)
         case _:
-            from prober.cli.stored import clean
+            from prober.cli.cleaning import clean
 
             return clean(args)
 

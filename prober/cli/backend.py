@@ -46,7 +46,7 @@ def chosen(args: Namespace) -> Iterator[Backend]:
         )
     else:
         with connected(args) as (kubernetes, target):
-            yield _kube(kubernetes, target)
+            yield kube_backend(kubernetes, target, read_nodes(kubernetes, target))
 
 
 @contextmanager
@@ -104,10 +104,10 @@ def externals(places: Iterable[Place]) -> Mapping[str, OutsideHost]:
     return {host: OutsideHost(addresses=addresses[host], ports=tuple(ports[host])) for host in addresses}
 
 
-def _kube(kubernetes: Kubernetes, target: KubeTarget) -> Backend:
+def kube_backend(kubernetes: Kubernetes, target: KubeTarget, nodes: Nodes) -> Backend:
+    """Return a cluster as a backend; ClusterError where no probe pod could run."""
     from prober import canary
 
-    nodes = read_nodes(kubernetes, target)
     if not nodes.usable:
         raise ClusterError(f"{kubernetes.name}: no node can run probe pods: {'; '.join(uncovered(nodes)) or 'none'}")
     return Backend(

@@ -21,6 +21,9 @@ from prober.terminal import one_line
 _OPENING = 0.3
 _ATTEMPT = 0.002
 _LISTED = 12
+_IN_THE_LAB = (
+    "lab: a run makes this inside its own processes and leaves nothing; it needs what `prober doctor` checks",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +37,7 @@ class _Cost:
 def plan(args: Namespace) -> int:
     """Say what a run with these options would make and send."""
     scenarios = asked(tagged(checked(args.PATH), args.tag), args.only)
-    say("lab: a run makes this inside its own processes and leaves nothing; it needs what `prober doctor` checks\n")
+    say("".join(f"{line}\n" for line in (_on_a_cluster() if args.cluster == "kube" else _IN_THE_LAB)))
     costs = []
     for scenario in scenarios:
         cost = _cost(scenario, args)
@@ -49,6 +52,18 @@ def plan(args: Namespace) -> int:
         f"a scenario at most {show_duration(args.budget)}\n"
     )
     return 0
+
+
+def _on_a_cluster() -> Iterator[str]:
+    """Say what a run makes on any cluster beside its scenarios' own, and what its account must be allowed to do."""
+    from prober.cluster.kube.access import NEEDS
+
+    yield "kube: nothing was asked of a cluster; addresses and times are those that the lab would have"
+    yield "  first the canary, once: a namespace, three pods on every node that can run them, and two policies"
+    yield "  each scenario's namespaces get names of the run (pr-RUN-...), each pod a Job, each open topology a Lease;"
+    yield "  all of it carries the label prober/run and is removed at the end (--keep leaves it)"
+    yield "  permissions, in all namespaces (`prober doctor --cluster kube` asks the cluster for them):"
+    yield from (f"    {need}" for need in NEEDS)
 
 
 def _lines(scenario: Scenario, cost: _Cost) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`prober report` and `prober clean`: what earlier runs have left is judged again, or removed."""
+"""`prober report`: a stored run is judged again and rendered, and nothing is probed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prober import journal, verdict
-from prober.cli.output import STDOUT, complain, rendered, require_writable, say, write
-from prober.cli.places import Kept, is_alive, kept, state_directory
+from prober.cli.output import STDOUT, complain, rendered, require_writable, write
 from prober.errors import InputError, Mistake, ProberError, UsageError
 from prober.outcomes import Status
 from prober.report import json as json_report
@@ -93,35 +92,3 @@ def _judged(events: Sequence[journal.Event], file: str) -> RunResult:
 
 def _wrong(file: str, what: str, remedy: str) -> InputError:
     return InputError((Mistake(file=file, line=0, key="", what=what, remedy=remedy),))
-
-
-def clean(args: Namespace) -> int:
-    """Remove the journals of runs that are over: the lab itself leaves nothing, it ends with its run."""
-    try:
-        place = state_directory()
-    except RuntimeError:
-        raise UsageError("there is no home directory, so no journals are kept; set XDG_STATE_HOME") from None
-    known = kept(place)
-    dead = [k for k in known if not is_alive(k.path)]
-    if args.run:
-        dead = _of_run(args.run, known, place)
-    word = "would remove" if args.dry_run else "removed"
-    say(f"lab: it leaves nothing behind but journals; {word} {len(dead)} of {len(known)} in {place}\n")
-    for old in dead:
-        if not args.dry_run:
-            try:
-                old.path.unlink(missing_ok=True)
-            except OSError as error:
-                raise ProberError(f"{old.path}: {error.strerror}; check its permissions") from None
-        say(f"  {word} {old.path}\n")
-    return 0
-
-
-def _of_run(run: str, known: Sequence[Kept], place: Path) -> list[Kept]:
-    found = [k for k in known if k.is_of(run)]
-    if not found:
-        ids = ", ".join(k.run for k in known[-5:]) or "none at all"
-        raise UsageError(f"--run {run}: no such run has left anything in {place}; the latest are {ids}")
-    if is_alive(found[0].path):
-        raise UsageError(f"--run {run}: it still lives; end it first")
-    return found
