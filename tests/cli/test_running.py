@@ -50,7 +50,7 @@ def test_leak_is_exit_1_with_its_cell_and_its_journal(
     assert 1 == code
     assert f"LEAK {LEAKING}: connected" in out
     assert f"next: prober explain s/deny.scenario.yaml '{LEAKING}' --step 1" in out
-    assert "evidence:\n    a fake has no evidence" in out
+    assert "a fake has no evidence" in out
     assert f"prober: the journal is {state}/{journals(state)[0]}" == err.splitlines()[-1]
 
 
