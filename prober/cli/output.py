@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from prober.errors import ProberError, UsageError
 
@@ -35,7 +35,16 @@ def say(text: str) -> None:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except OSError as error:
+        _abandon(sys.stdout)
         raise OutputError(f"stdout: {error.strerror}", pipe=error.errno == errno.EPIPE) from None
+
+
+def _abandon(stream: IO[str]) -> None:
+    """Let what could not be written go nowhere, or Python tries once more at its end and exits with 120."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
 
 
 def complain(text: str) -> None:
