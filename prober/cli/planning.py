@@ -37,7 +37,7 @@ class _Cost:
 def plan(args: Namespace) -> int:
     """Say what a run with these options would make and send."""
     scenarios = asked(tagged(checked(args.PATH), args.tag), args.only)
-    say("".join(f"{line}\n" for line in (_on_a_cluster() if args.cluster == "kube" else _IN_THE_LAB)))
+    say("".join(f"{line}\n" for line in (_on_a_cluster() if args.cluster == "kube" else [_IN_THE_LAB])))
     costs = []
     for scenario in scenarios:
         cost = _cost(scenario, args)
