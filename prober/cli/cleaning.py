@@ -57,12 +57,11 @@ def _cluster(args: Namespace) -> int:
     """Remove what dead runs have left in a cluster, each object by its label and UID; the journals stay."""
     from prober.cli.backend import connected
     from prober.cluster.kube.closing import await_removed
-    from prober.cluster.kube.leftovers import find, remove
 
     with connected(args) as (kubernetes, _):
-        found = tuple(map(_as_known_here, find(kubernetes.connection, args.run or "")))
+        found = tuple(map(_as_known_here, kubernetes.leftovers(args.run or "")))
         if args.run and not found:
-            others = ", ".join(left.run for left in find(kubernetes.connection)) or "none at all"
+            others = ", ".join(left.run for left in kubernetes.leftovers("")) or "none at all"
             raise UsageError(
                 f"--run {args.run}: no such run has left anything on {kubernetes.name}; there are {others}"
             )
@@ -75,7 +74,7 @@ def _cluster(args: Namespace) -> int:
         for left in dead:
             try:
                 if not args.dry_run:
-                    remove(kubernetes.connection, left)
+                    kubernetes.clean(left)
                     names = [str(o).partition(" ")[2] for o in left.objects if o.kind == "namespace"]
                     await_removed(kubernetes.connection, left.run, names)
             except ClusterError as error:
