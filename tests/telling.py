@@ -25,7 +25,7 @@ from prober.journal import (
     RunStarted,
     ScenarioEnded,
 )
-from prober.model import Action, AddPod, ClusterState, DeletePolicy, Flow, Protocol
+from prober.model import Action, AddPod, ClusterState, DeletePolicy, Flow, Lookup, Protocol
 from prober.model.plain import plain_state
 from prober.model.plan import planned
 from prober.outcomes import Outcome, Verdict
@@ -176,7 +176,7 @@ class Journalist:
 
 
 def _nonce(number: int, flow: Flow) -> str:
-    return f"{number}:{flow}" if flow.protocol is Protocol.UDP else "-"
+    return f"{number}:{flow}" if flow.protocol is Protocol.UDP and not isinstance(flow.target, Lookup) else "-"
 
 
 def journal(

@@ -28,9 +28,28 @@ from prober.journal import (
     from_plain,
     plain,
 )
+from prober.model import DeletePolicy
 from prober.outcomes import Outcome, Status, Verdict
 from prober.result import RunResult
-from tests.telling import A_B, A_B_UDP, DENY_B, OK, PATH, Told, changed, journal, judged, replaced, told, without
+from tests.telling import (
+    A_B,
+    A_B_UDP,
+    A_C,
+    B_B,
+    DENY_B,
+    OK,
+    PATH,
+    Journalist,
+    Told,
+    cell,
+    changed,
+    journal,
+    judged,
+    phase,
+    replaced,
+    told,
+    without,
+)
 
 PASS = Status.PASS
 
@@ -108,6 +127,37 @@ def test_address_of_nonsense_cannot_be_judged() -> None:
     result = judged(changed(events, Opened, state={**state, "pods": pods}), text)
     assert (3, ()) == (result.exit_code(), result.scenarios[0].steps)
     assert "cannot be judged" in result.scenarios[0].trouble
+
+
+def test_voucher_without_a_line_vouches_for_nothing() -> None:
+    """A target of which no own-address line is there was not seen alive."""
+    found = cell(judged(journal(steps=[[Told(missing=(B_B,))] * 2])))
+    assert (Status.UNKNOWN, Verdict.UNKNOWN) == (found.status, found.observed)
+    assert "its own address gave no answer" in found.reason
+
+
+def test_restore_before_the_last_step_is_none() -> None:
+    """A journal that leaves a step out contradicts its scenario: the later control was not the last."""
+    text = DENY_B + "  - {name: again, expect: {denied: [any -> shop/b]}}\n"
+    it = Journalist(text)
+    it.phase(0, "control", [OK])
+    it.phase(0, "step", [OK, OK], it.scenario.steps[0].actions)
+    it.phase(1, "restore", [OK], [DeletePolicy(policy=ref) for ref in it.state.policies])
+    it.end()
+    result = judged(it.events, text)
+    assert "its journal contradicts itself: it was restored before its last step" == result.scenarios[0].trouble
+    assert 3 == result.exit_code()
+    assert PASS not in {c.status for c in result.scenarios[0].cells}
+
+
+def test_round_that_did_not_end_counts_for_nothing_and_against_nothing() -> None:
+    """Killed in a step's second round a run has seen one; killed in the restore's second round it has its control."""
+    events = journal(restore=[OK, OK])
+    ends = [i for i, e in enumerate(events) if isinstance(e, RoundEnded)]
+    in_step, in_restore = judged(events[: ends[2]]), judged(events[: ends[4]])
+    assert Status.UNKNOWN is cell(in_step, A_C).status
+    assert [1, 1] == [cell(in_step, A_C).attempts, phase(in_step, "step").rounds]
+    assert PASS is cell(in_restore).status
 
 
 # --- properties: whatever is lost of a journal, nothing more is proved by the rest

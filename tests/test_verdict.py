@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -266,6 +267,39 @@ def test_pod_that_comes_and_goes_between_the_controls_has_none() -> None:
     assert "never had a control" in found.reason or "did not connect" in found.reason
 
 
+AGAIN = """\
+summary: A pod is replaced by the scenario itself
+namespaces: {shop: {}}
+pods:
+  shop/a: {}
+  shop/b: {labels: {app: b}, ports: [80]}
+steps:
+  - name: deny
+    apply:
+      apiVersion: networking.k8s.io/v1
+      kind: NetworkPolicy
+      metadata: {name: no-b, namespace: shop}
+      spec: {podSelector: {matchLabels: {app: b}}}
+  - {name: go, remove: shop/b}
+  - name: come again
+    add: {shop/b: {labels: {app: b}, ports: [80]}}
+    expect: {denied: [shop/a -> shop/b]}
+"""
+
+
+def test_pod_that_goes_and_comes_again_is_two() -> None:
+    """Rule 1: before it went the earlier control proves it, after it came again the later one, and no other."""
+    new = Told(pods={"shop/b": ["uid-new", "started"]})
+    rounds: dict[str, Any] = {"steps": [[OK] * 2, [OK] * 2, [new] * 2], "restore": [new]}
+    for name in ("deny", "come again"):
+        assert verdict_of(A_B, AGAIN, name=name, **rounds).status is PASS
+    shut = Told(seen={A_B: "TIMED_OUT"}, pods=new.pods)
+    assert verdict_of(A_B, AGAIN, name="deny", **rounds | {"control": [told(ab="TIMED_OUT")]}).status is UNKNOWN
+    assert verdict_of(A_B, AGAIN, name="deny", **rounds | {"restore": [shut]}).status is PASS
+    assert verdict_of(A_B, AGAIN, name="come again", **rounds | {"restore": [shut]}).status is UNKNOWN
+    assert verdict_of(A_B, AGAIN, name="come again", **rounds | {"control": [told(ab="TIMED_OUT")]}).status is PASS
+
+
 # --- rule 2: reading an attempt
 
 
@@ -328,7 +362,9 @@ def test_service_is_vouched_for_by_every_backend() -> None:
     """Rule 2: REFUSED by a Service counts only while its backends are alive in that round."""
     assert verdict_of(A_SVC, SERVICE).status is PASS
     assert verdict_of(A_SVC, SERVICE, steps=[[Told(seen={A_SVC: "REFUSED"})] * 2]).status is PASS
-    assert verdict_of(A_SVC, SERVICE, steps=[[Told(seen={A_SVC: "REFUSED"} | BACKEND)] * 2]).status is UNKNOWN
+    for backend in ("shop/b -> shop/b:8080", "shop/c -> shop/c:8080"):
+        dead = Told(seen={A_SVC: "REFUSED", backend: "REFUSED"})
+        assert verdict_of(A_SVC, SERVICE, steps=[[dead] * 2]).status is UNKNOWN
     assert verdict_of(A_SVC, SERVICE, steps=[[replaced("shop/c")] * 2]).status is UNKNOWN
 
 
@@ -370,10 +406,11 @@ ALLOW_ALL = "ingress: [{}]"
 
 def test_arrival_of_no_nonce_means_nothing() -> None:
     """Rule 3: probes without a nonce write a dash, which anybody may send to a listener."""
-    events = journal(SERVICE)
+    events = journal(NO_LOOKUP)
     opened = next(i for i, e in enumerate(events) if isinstance(e, Opened))
     spoilt = (*events[: opened + 1], Arrived(scenario=PATH, nonces=["-", ""]), *events[opened + 1 :])
-    assert judged(events, SERVICE).scenarios == judged(spoilt, SERVICE).scenarios
+    assert cell(judged(spoilt, NO_LOOKUP), A_DNS).status is PASS
+    assert judged(events, NO_LOOKUP).scenarios == judged(spoilt, NO_LOOKUP).scenarios
 
 
 # --- rule 4: names
@@ -422,6 +459,12 @@ def test_no_name_without_the_witness_is_unknown(dead: str) -> None:
 def test_no_name_with_dead_backends_is_unknown() -> None:
     """Rule 4: both legs must have been possible, the connection too."""
     assert verdict_of(A_NAME, NO_LOOKUP, steps=[[Told(seen=NAMELESS | BACKEND)] * 2]).status is UNKNOWN
+
+
+def test_no_name_whose_lookup_had_no_control_is_unknown() -> None:
+    """Rule 4: a look-up that dig was denied before any policy too shows nothing of the policy."""
+    rounds: dict[str, Any] = {"control": [Told(seen={A_DNS: "TIMED_OUT"})], "steps": [[Told(seen=NAMELESS)] * 2]}
+    assert verdict_of(A_NAME, NO_LOOKUP, **rounds).status is UNKNOWN
 
 
 def test_lookup_is_denied_and_vouched_for_by_the_witness() -> None:
@@ -505,6 +548,55 @@ def test_open_specification_is_asserted_by_a_named_author() -> None:
     found = verdict_of(A_SVC, text, steps=[denied])
     assert (PASS, "author") == (found.status, found.by)
     assert verdict_of(A_SVC, text, steps=[[Told(seen={A_SVC: "CONNECTED"})] * 2]).status is LEAK
+
+
+HAIRPIN = """\
+summary: A pod to itself through its Service is open (semantics 23)
+namespaces: {shop: {}}
+pods: {shop/a: {labels: {app: a}, ports: [80]}}
+services: {shop/web: {selector: {app: a}, ports: [80]}}
+steps:
+  - name: deny
+    apply:
+      apiVersion: networking.k8s.io/v1
+      kind: NetworkPolicy
+      metadata: {name: no-a, namespace: shop}
+      spec: {podSelector: {}, policyTypes: [Ingress, Egress]}
+    expect: {denied: [shop/a -> svc/shop/web:80]}
+"""
+
+
+def test_author_who_asserts_what_is_always_open_needs_both_controls() -> None:
+    """Rules 1 and 9: that nobody says what a cell is without policies excuses no control: it must have connected."""
+    assert verdict_of(A_SVC, HAIRPIN).status is PASS
+    shut = [Told(seen={A_SVC: "REFUSED"})]
+    for kind in ("control", "restore"):
+        found = cell(judged(journal(HAIRPIN, **{kind: shut}), HAIRPIN), A_SVC)
+        assert (UNKNOWN, True) == (found.status, "did not connect" in found.reason)
+
+
+LATE_BACKEND = """\
+summary: A Service whose only backend comes with a step
+namespaces: {shop: {}}
+pods: {shop/a: {}}
+services: {shop/web: {selector: {app: b}, ports: [80]}}
+steps:
+  - name: deny
+    apply:
+      apiVersion: networking.k8s.io/v1
+      kind: NetworkPolicy
+      metadata: {name: no-b, namespace: shop}
+      spec: {podSelector: {matchLabels: {app: b}}}
+    add: {shop/b: {labels: {app: b}, ports: [80]}}
+    expect: {denied: [shop/a -> svc/shop/web:80]}
+"""
+
+
+def test_service_without_a_backend_has_no_control() -> None:
+    """Rule 1: where nobody was there to be reached, the earlier control could not have been; the later one must."""
+    early = Told(seen={A_SVC: "REFUSED"})
+    assert verdict_of(A_SVC, LATE_BACKEND, control=[early]).status is PASS
+    assert verdict_of(A_SVC, LATE_BACKEND, control=[early], restore=[early]).status is UNKNOWN
 
 
 def test_what_cannot_be_probed_is_skipped() -> None:
