@@ -570,8 +570,9 @@ def test_author_who_asserts_what_is_always_open_needs_both_controls() -> None:
     """Rules 1 and 9: that nobody says what a cell is without policies excuses no control: it must have connected."""
     assert verdict_of(A_SVC, HAIRPIN).status is PASS
     shut = [Told(seen={A_SVC: "REFUSED"})]
-    for kind in ("control", "restore"):
-        found = cell(judged(journal(HAIRPIN, **{kind: shut}), HAIRPIN), A_SVC)
+    both: tuple[dict[str, Any], ...] = ({"control": shut}, {"restore": shut})
+    for rounds in both:
+        found = verdict_of(A_SVC, HAIRPIN, **rounds)
         assert (UNKNOWN, True) == (found.status, "did not connect" in found.reason)
 
 
