@@ -10,6 +10,9 @@ import pytest
 from prober.cli import backend, main
 from prober.cluster.fake import Says
 from tests.cli.world import FakeLab, written
+from tests.kube.fixtures import _own_cluster, kube_nft, kube_none, kube_steered
+
+__all__ = ["Run", "_own_cluster", "kube_nft", "kube_none", "kube_steered", "lab", "prober", "scenarios", "state"]
 
 Run = Callable[..., tuple[int, str, str]]
 

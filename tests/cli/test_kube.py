@@ -1,0 +1,131 @@
+"""Tests of the command line against real clusters: green, nobody enforces, one node does not, interrupted, killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from prober.canary import NOBODY
+from tests.cli.conftest import Run
+from tests.kube.cluster import Cluster
+from tests.kube.presence import until
+
+pytestmark = pytest.mark.kube
+
+SEEDS = Path(__file__).parents[2] / "scenarios" / "seeds"
+IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.56"  # the nodes have it by this name, and can pull nothing
+
+
+def there(cluster: Cluster, *, pods: bool = True) -> list[str]:
+    image = ["--image", IMAGE] if pods else []
+    return ["--cluster", "kube", "--kubeconfig", str(cluster.kubeconfig), *image]
+
+
+def left(cluster: Cluster, run: str) -> list[str]:
+    """Return the namespaces of a run that are there and are not about to go."""
+    with cluster.api() as api:
+        found = api.get("/api/v1/namespaces")["items"]
+    return [
+        n["metadata"]["name"]
+        for n in found
+        if n["metadata"].get("labels", {}).get("prober/run") == run and "deletionTimestamp" not in n["metadata"]
+    ]
+
+
+def test_seeds_are_green(prober: Run, kube_nft: Cluster) -> None:
+    """Where policies are enforced the canary and the scenarios are proved, and nothing is left behind."""
+    seeds = [SEEDS / f"{name}.scenario.yaml" for name in ("test-enforcement", "default-deny-all", "both-sides")]
+    code, out, err = prober("run", *seeds, *there(kube_nft), "--report", "json=-")
+
+    assert 0 == code, out + err
+    result = json.loads(out)
+    assert ["PASS"] * 4 == [s["status"] for s in result["scenarios"]]
+    assert result["cluster"].startswith(f"kube: {kube_nft.context}, https://")
+    assert [] == left(kube_nft, result["run"])
+
+
+def test_nobody_enforces(prober: Run, kube_none: Cluster) -> None:
+    """Where nobody enforces the run ends at the canary, within its time to settle and 15 s, and says so."""
+    begin = time.monotonic()
+    code, out, _ = prober("run", SEEDS, *there(kube_none), "--settle", "3s")
+
+    assert (1, True) == (code, time.monotonic() - begin < 3 + 15)
+    assert f"trouble: {NOBODY}; " in out
+    again = re.search(r"again: kubectl --context \S+ exec -n (pr-\S+) (\S+) -c probe -- sh -c 'nc ", out)
+    assert again is not None
+
+
+@pytest.mark.parametrize("node", ["n1", "n2"])
+def test_node_that_does_not_enforce_is_named(node: str, prober: Run, kube_steered: Cluster) -> None:
+    """A node whose agent ignores egress is named, whichever it is, and the other one covers for nothing."""
+    kube_steered.enforce(fault="ignore-egress", nodes=(node,))
+    code, out, _ = prober("doctor", *there(kube_steered), "--settle", "2s")
+
+    assert 1 == code
+    assert f"trouble: node {node} does not enforce egress; " in out
+    assert "  ok    nodes that can run probe pods: n1, n2" in out.splitlines()
+
+
+@contextmanager
+def under_way(cluster: Cluster, state: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start a run and wait until it has sent its first packet; give the process and the run's id."""
+    argv = [sys.executable, "-m", "prober", "run", str(SEEDS / "rollout.scenario.yaml"), *there(cluster)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            until(lambda: any('"Attempt"' in p.read_text() for p in state.glob("*.jsonl")), "a packet", 60)
+            (journal,) = state.glob("*.jsonl")
+            yield process, journal.stem.rpartition("-")[2]
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_interrupted_run_reports_and_leaves_nothing(number: signal.Signals, kube_nft: Cluster, state: Path) -> None:
+    """A run that is interrupted is judged as far as it came, and removes what it made."""
+    with under_way(kube_nft, state) as (process, run):
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+
+    assert 130 == process.returncode, out + err
+    assert "interrupted: these are the results so far" in out
+    assert [] == left(kube_nft, run)
+
+
+def test_killed_run_is_cleaned_up(prober: Run, kube_nft: Cluster, state: Path) -> None:
+    """What kill -9 leaves is found by the run's id, told by --dry-run, and removed."""
+    with under_way(kube_nft, state) as (process, run):
+        assert 2 == prober("clean", *there(kube_nft, pods=False), "--run", run)[0]
+        process.kill()
+        process.communicate(timeout=30)
+
+    assert left(kube_nft, run)
+    code, out, _ = prober("clean", *there(kube_nft, pods=False), "--run", run, "--dry-run")
+    assert (0, True, True) == (code, "would remove what 1 of 1 runs have left" in out, bool(left(kube_nft, run)))
+    code, out, err = prober("clean", *there(kube_nft, pods=False), "--run", run)
+    assert (0, True, []) == (code, f"  removed run {run} of " in out, left(kube_nft, run)), out + err
+
+
+def test_several_contexts_are_asked_for(prober: Run, kube_nft: Cluster, tmp_path: Path) -> None:
+    """With more than one context the one is asked for; with it the run goes there, and its name is told."""
+    config = yaml.safe_load(kube_nft.kubeconfig.read_text())
+    config["contexts"].append({**config["contexts"][0], "name": "other"})
+    file = tmp_path / "config"
+    file.write_text(json.dumps(config))
+    where = ("clean", "--expired", "--dry-run", "--cluster", "kube", "--kubeconfig", file)
+
+    code, out, err = prober(*where)
+    assert (2, "") == (code, out)
+    assert "--context" in err
+    assert (0, "kube: other, ") == ((found := prober(*where, "--context", "other"))[0], found[1][:13])
