@@ -62,7 +62,9 @@ def test_nobody_enforces(prober: Run, kube_none: Cluster) -> None:
 
     assert (1, True) == (code, time.monotonic() - begin < 3 + 15)
     assert f"trouble: {NOBODY}; " in out
-    again = re.search(r"again: kubectl --context \S+ exec -n (pr-\S+) (\S+) -c probe -- sh -c 'nc ", out)
+    again = re.search(
+        r"again: kubectl --context \S+ --kubeconfig \S+ exec -n (pr-\S+) (\S+) -c probe -- sh -c 'nc ", out
+    )
     assert again is not None
 
 
@@ -75,6 +77,26 @@ def test_node_that_does_not_enforce_is_named(node: str, prober: Run, kube_steere
     assert 1 == code
     assert f"trouble: node {node} does not enforce egress; " in out
     assert "  ok    nodes that can run probe pods: n1, n2" in out.splitlines()
+
+
+def test_policies_of_others_must_not_let_probe_pods_in(prober: Run, kube_steered: Cluster) -> None:
+    """Where a live policy would take a probe pod for its peer the scenario is not begun, unless that is allowed."""
+    peer = {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "postgres"}}}
+    policy = {"metadata": {"name": "real"}, "spec": {"podSelector": {}, "ingress": [{"from": [peer]}]}}
+    path = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies"
+    run = ("run", SEEDS / "test-enforcement.scenario.yaml", *there(kube_steered))
+    with kube_steered.api() as api:
+        api.post(path, {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", **policy})
+        try:
+            refused, allowed = prober(*run), prober(*run, "--allow-label-overlap")
+        finally:
+            api.delete(f"{path}/real")
+
+    assert (3, True) == (
+        refused[0],
+        "default/real of this cluster would let the pod payments/postgres in" in refused[1],
+    )
+    assert 0 == allowed[0], allowed[1]
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from prober.cluster.kube.furniture import Furniture, read_furniture
 from prober.cluster.kube.ground import Ground, Standing
 from prober.cluster.kube.naming import Naming, namespaces_for
 from prober.cluster.kube.objects import CONTAINER, PROBE_COMMAND, Marks
+from prober.cluster.kube.overlap import refuse_overlap
 from prober.cluster.kube.shell import lines_of
 from prober.cluster.kube.target import KubeTarget
 from prober.cluster.kube.waiting import items
@@ -86,6 +87,7 @@ class KubeCluster:
         )
         self._opened = ground
         self.at_once = _BEARABLE * len(nodes.usable)
+        refuse_overlap(ground, topology)
         making.make_namespaces(ground, topology)
         if ground.namespaces:
             self._heartbeat = Heartbeat(ground)
@@ -176,6 +178,8 @@ class KubeCluster:
         context = (
             "" if self._connection.context == "in-cluster" else f" --context {shlex.quote(self._connection.context)}"
         )
+        if self._target.kubeconfig:
+            context += f" --kubeconfig {shlex.quote(self._target.kubeconfig)}"
         return (
             f"kubectl{context} exec -n {standing.namespace} {standing.name} -c {CONTAINER} -- "
             f"sh -c {shlex.quote(self._ground().naming.command(command))}"

@@ -1,0 +1,60 @@
+"""Whether live policies of others would take a run's pods for their peers: those must gain access to nobody's pods."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prober import manifest
+from prober.cluster.kube.ground import Ground
+from prober.cluster.kube.objects import RUN_LABEL
+from prober.cluster.kube.waiting import items
+from prober.errors import ClusterError, InputError
+from prober.model import NAME_LABEL, LabelSelector, NetworkPolicy, PodPeer, Topology
+
+Object = Mapping[str, Any]
+_PATH = "/apis/networking.k8s.io/v1/networkpolicies"
+
+
+def refuse_overlap(ground: Ground, topology: Topology) -> None:
+    """Raise ClusterError where a live policy lets a pod of the topology in by its labels, unless that is allowed."""
+    if not ground.target.allow_label_overlap and (why := overlap(items(ground.connection, _PATH), ground, topology)):
+        raise ClusterError(why)
+
+
+def overlap(policies: Sequence[Object], ground: Ground, topology: Topology) -> str:
+    """Say which policy of somebody else's selects which pod as a peer; "" if none does."""
+    spaces = {
+        n.name: {**ground.target.namespace_labels, **n.labels, NAME_LABEL: ground.naming.real[n.name]}
+        for n in topology.namespaces
+    }
+    for live in policies:
+        policy = None if RUN_LABEL in (live["metadata"].get("labels") or {}) else _read(live)
+        if policy is None:
+            continue
+        for peer in (p for rule in policy.ingress for p in rule.peers):
+            if not isinstance(peer, PodPeer) or peer.namespaces is None or not _chooses(peer):
+                continue
+            for pod in (p for p in topology.pods if not p.host_network):
+                labels = {**pod.labels, **ground.marks.labels}
+                fits = peer.pods is None or peer.pods.matches(labels)
+                if fits and peer.namespaces.matches(spaces[pod.namespace]):
+                    return (
+                        f"{policy.ref} of this cluster would let the pod {pod.ref} in, by {peer}; give the scenario "
+                        "other labels, or allow it with --allow-label-overlap"
+                    )
+    return ""
+
+
+def _chooses(peer: PodPeer) -> bool:
+    """Say whether a peer chooses by labels at all: who lets in everybody has nothing to lose to us."""
+    return any(s is not None and s != LabelSelector() for s in (peer.pods, peer.namespaces))
+
+
+def _read(live: Object) -> NetworkPolicy | None:
+    text = json.dumps({**live, "apiVersion": manifest.API_VERSION, "kind": manifest.KIND})
+    try:
+        return manifest.load(text, "a live policy")[0].it
+    except InputError:
+        return None  # of a later version of the API; what it means is not known
