@@ -21,9 +21,7 @@ from prober.terminal import one_line
 _OPENING = 0.3
 _ATTEMPT = 0.002
 _LISTED = 12
-_IN_THE_LAB = (
-    "lab: a run makes this inside its own processes and leaves nothing; it needs what `prober doctor` checks",
-)
+_IN_THE_LAB = "lab: a run makes this inside its own processes and leaves nothing; it needs what `prober doctor` checks"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
