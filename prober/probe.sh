@@ -4,7 +4,7 @@
 # dig is executed. A line is written at once and has at most 4,096 bytes (PIPE_BUF), so that lines of probes that end
 # together do not mix; a text too long for that is cut and says so in a last line of its own, which no outcome knows.
 
-LC_ALL=C # bytes are counted, not characters
+LC_ALL=C # bytes are counted, and nc's words are the known ones
 export LC_ALL
 nl='
 '

@@ -172,6 +172,12 @@ def test_cut_text_is_never_a_denial(pod: Pod) -> None:
     assert outcome(PROBE, answer) is Outcome.NO_RESULT
 
 
+def test_words_are_those_of_no_language(pod: Pod) -> None:
+    """Wherever a pod's image comes from, nc and dig are asked for the words that were recorded."""
+    pod.does(100, 'printf %s "$LC_ALL"')
+    assert "C" == pod.ask(port(100))[0].text
+
+
 def test_lines_of_many_probes_never_mix(pod: Pod) -> None:
     """Hundreds of long answers at once: every line is whole, every cell answered once."""
     count = 2 * AT_ONCE + 10
