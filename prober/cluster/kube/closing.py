@@ -20,6 +20,16 @@ _NAMESPACES = "/api/v1/namespaces"
 
 def remove(ground: Ground) -> None:
     """Remove the topology's objects; its namespaces, empty by then, take 5 s more to go: see `await_removed`."""
+    try:
+        _remove(ground)
+    except ClusterError as error:
+        run = ground.marks.run
+        raise ClusterError(
+            f"{error}; when the cluster answers again, `prober clean --run {run}` removes the rest"
+        ) from None
+
+
+def _remove(ground: Ground) -> None:
     # pods first: a namespace that still holds one when it is deleted takes 5 to 15 s longer
     jobs = [path for path in ground.uids if "/jobs/" in path]
     at_once(ground.delete, jobs)

@@ -11,6 +11,8 @@ from typing import Any
 from prober import probe
 from prober.cluster.kube import Kubernetes, KubeTarget, connect
 from prober.cluster.kube.cluster import KubeCluster
+from prober.cluster.kube.reading import nodes_of
+from prober.cluster.kube.waiting import items
 from prober.journal import Journal
 from prober.model import Family, PodRef
 from prober.outcomes import Outcome
@@ -20,10 +22,12 @@ from prober.runner import Settings, run
 from prober.scenario import Scenario, load, loads
 from prober.verdict import judge
 from tests.kube.cluster import Cluster
+from tests.kube.presence import until
 
 SEEDS = Path(__file__).parents[3] / "scenarios" / "seeds"
 IMAGE = "registry.k8s.io/e2e-test-images/agnhost:2.56"  # the nodes have it by this name, and can pull nothing
-QUICK = Settings(jobs=2, settle=20)
+# after an outage the controllers of Kubernetes take up to a minute until they make pods again
+QUICK = Settings(jobs=2, settle=20, budget=300)
 
 TWO = """
 summary: b takes nothing
@@ -48,7 +52,20 @@ steps:
 
 def target(cluster: Cluster, **changes: Any) -> KubeTarget:
     """Return how to use a test cluster."""
-    return replace(KubeTarget(kubeconfig=str(cluster.kubeconfig), image=IMAGE), **changes)
+    settings = KubeTarget(kubeconfig=str(cluster.kubeconfig), image=IMAGE, ready_within=120)
+    return replace(settings, **changes)
+
+
+def reach(cluster: Cluster, **changes: Any) -> Kubernetes:
+    """Connect to a test cluster once pods can run on both of its nodes; the caller closes it."""
+    settings = target(cluster, **changes)
+    kubernetes = connect(settings)
+    path = "/api/v1/nodes"
+    until(
+        lambda: len(nodes_of(items(kubernetes.connection, path), settings).usable) == len(cluster.nodes),
+        "nodes on which pods can run",
+    )
+    return kubernetes
 
 
 def scenario(text: str = TWO, name: str = "two") -> Scenario:
@@ -99,11 +116,6 @@ def seen(cluster: KubeCluster, source: PodRef, address: str, port: int, name: st
 def reaches(cluster: KubeCluster, source: PodRef, target_pod: PodRef, address: str) -> Callable[[], bool]:
     """Return whether a pod is reached on port 80, to be asked until it is."""
     return lambda: seen(cluster, source, address, 80, cluster.hostname(target_pod)) is Outcome.CONNECTED
-
-
-def connected_to(target: KubeTarget) -> Kubernetes:
-    """Reach a cluster; the caller closes it."""
-    return connect(target)
 
 
 V4 = Family.IPV4

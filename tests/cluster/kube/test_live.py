@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from prober.cluster.kube import Kubernetes, connect
+from prober.cluster.kube import Kubernetes
 from prober.cluster.kube.cluster import KubeCluster
 from prober.errors import ClusterError
 from prober.model import (
@@ -38,7 +38,7 @@ from prober.model import (
 )
 from prober.model.things import DNS_SERVICE, NAME_LABEL
 from prober.outcomes import Outcome
-from tests.cluster.kube.proving import V4, reaches, seen, target
+from tests.cluster.kube.proving import V4, reach, reaches, seen
 from tests.kube.cluster import Cluster
 from tests.kube.presence import until
 
@@ -254,7 +254,7 @@ def test_closing_removes_everything(kubernetes: Kubernetes, kube_nft: Cluster) -
 
 def test_another_object_of_the_name_is_left_alone(kube_nft: Cluster) -> None:
     """What is not the object that this run made is not deleted, whatever its name and labels are."""
-    kubernetes = connect(target(kube_nft, run_id="twin"))
+    kubernetes = reach(kube_nft, run_id="twin")
     cluster = kubernetes.make()
     opened = Opened(cluster, cluster.open(Topology(namespaces=(Namespace(name="shop"),))))
     (made,) = objects(kube_nft, "/api/v1/namespaces", "prober/run=twin")
@@ -275,7 +275,7 @@ def test_another_object_of_the_name_is_left_alone(kube_nft: Cluster) -> None:
 @pytest.mark.parametrize("image", ["registry.invalid/nothing:1", "Not An Image"])
 def test_image_that_cannot_be_had_is_told_within_seconds(image: str, kube_nft: Cluster) -> None:
     """The kubelet's own words, and everything is removed."""
-    kubernetes = connect(target(kube_nft, image=image))
+    kubernetes = reach(kube_nft, image=image)
     begin = time.monotonic()
     with (
         pytest.raises(ClusterError, match=r"pod (shop|bank)/p.*(ErrImage|ImagePull|InvalidImageName).*: "),

@@ -1,0 +1,217 @@
+"""Tests of whole runs on a real Kubernetes: what is proved there, and that nothing that breaks on the way is a PASS."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from prober import canary
+from prober.cluster.kube import connect, shell
+from prober.cluster.kube import connection as door
+from prober.outcomes import Status
+from prober.progress import Progress
+from prober.result import CellResult, RunResult
+from tests.cluster.kube.proving import QUICK, proved, reach, scenario, seeds, target
+from tests.kube.cluster import Cluster
+
+pytestmark = pytest.mark.kube
+
+SHORT = replace(QUICK, settle=4)
+
+
+def statuses(result: RunResult) -> dict[str, Status]:
+    return {s.name: s.status for s in result.scenarios}
+
+
+def cells(result: RunResult, kind: str = "step") -> dict[str, CellResult]:
+    return {str(c.flow): c for s in result.scenarios for step in s.steps if step.kind == kind for c in step.cells}
+
+
+def once(kind: str, do: Callable[[], object]) -> Callable[[Progress], None]:
+    """Return a progress that does something as soon as a phase of that kind sends its first round."""
+    done = threading.Event()
+
+    def tell(progress: Progress) -> None:
+        if progress.kind == kind and not done.is_set():
+            done.set()
+            do()
+
+    return tell
+
+
+@pytest.mark.parametrize("deny", ["drop", "reject"])
+def test_seeds_pass(deny: str, kube_steered: Cluster) -> None:
+    """What ships with prober is proved on a cluster that drops and on one that rejects; nothing is left behind."""
+    kube_steered.enforce(deny=deny)
+    kubernetes = reach(kube_steered)
+
+    result = proved(kubernetes, seeds(), replace(QUICK, settle=30), canaries=canary.canaries(2))
+    kubernetes.close()
+
+    found = statuses(result)
+    assert {"external-egress": Status.SKIPPED} == {name: s for name, s in found.items() if s is not Status.PASS}
+    assert 0 == result.exit_code()
+    with kube_steered.api() as api:
+        assert [] == api.get("/api/v1/namespaces", {"labelSelector": "prober/run"})["items"]
+
+
+def test_nobody_enforces(kube_none: Cluster) -> None:
+    """A cluster that stores policies and ignores them is found out by the canary, and nothing else is asked."""
+    kubernetes = reach(kube_none)
+
+    result = proved(kubernetes, [scenario()], SHORT, canaries=canary.canaries(2))
+    kubernetes.close()
+
+    assert 1 == result.exit_code()
+    assert "nobody enforces" in result.trouble
+    assert Status.SKIPPED == statuses(result)["two"]
+
+
+@pytest.mark.parametrize("node", ["n1", "n2"])
+def test_canary_names_the_node(node: str, kube_steered: Cluster) -> None:
+    """One node that ignores egress policies is named, whichever it is."""
+    kube_steered.enforce(fault="ignore-egress", nodes=(node,))
+    kubernetes = reach(kube_steered)
+
+    result = proved(kubernetes, [], SHORT, canaries=canary.canaries(2))
+    kubernetes.close()
+
+    assert 1 == result.exit_code()
+    assert f"node {node} does not enforce egress" in result.trouble
+
+
+def test_pod_that_is_killed_proves_nothing(kube_steered: Cluster) -> None:
+    """A pod killed between the policies and the restore: its denied cells are UNKNOWN, and the run is not green."""
+
+    def kill() -> None:
+        with kube_steered.api() as api:
+            (pod,) = (
+                p
+                for p in api.get("/api/v1/pods", {"labelSelector": "prober/run"})["items"]
+                if p["metadata"]["labels"].get("app") == "b"
+            )
+            api.delete(f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}")
+
+    kubernetes = reach(kube_steered)
+
+    result = proved(kubernetes, [scenario()], SHORT, progress=once("step", kill))
+    kubernetes.close()
+
+    found = cells(result)
+    denied = [c.status for c in found.values() if c.expected == "DENIED"]
+    assert denied
+    assert Status.PASS not in denied
+    assert Status.LEAK not in denied
+    assert 0 != result.exit_code()
+
+
+def test_outage_is_waited_for(kube_steered: Cluster) -> None:
+    """The API server away for 10 s in the middle of a round: the verdicts are right after it is back."""
+
+    def cut() -> None:
+        kube_steered.api_server.stop()
+        back = threading.Timer(10, kube_steered.api_server.start)
+        threads.append(back)
+        back.start()
+
+    threads: list[threading.Timer] = []
+    kubernetes = reach(kube_steered)
+
+    result = proved(kubernetes, [scenario()], progress=once("step", cut))
+    for thread in threads:
+        thread.join()
+    kubernetes.close()
+
+    assert {"two": Status.PASS} == statuses(result)
+    assert 0 == result.exit_code()
+
+
+def test_outage_for_good_ends_the_run(kube_steered: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API server away for good: exit 3, what was seen is judged, and what is left is told with its remedy."""
+    for module in (door, shell):
+        monkeypatch.setattr(module, "AWAY", 3.0)
+    kubernetes = reach(kube_steered)
+
+    result = proved(kubernetes, [scenario()], progress=once("step", kube_steered.api_server.stop))
+    kubernetes.connection.close()
+    kube_steered.api_server.start()
+
+    assert 3 == result.exit_code()
+    assert "is not reached" in result.scenarios[0].trouble
+    assert "prober clean --run" in result.scenarios[0].trouble
+    assert all(c.status is Status.PASS for c in cells(result, "control").values())
+    assert Status.PASS not in {c.status for c in cells(result).values() if c.expected == "DENIED"}
+
+
+def test_node_that_dies_proves_nothing(kube_steered: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kubelet that is gone answers no exec: its pods' cells give no result, and never a verdict."""
+    monkeypatch.setattr(shell, "UNWILLING", 2.0)
+    kubernetes = reach(kube_steered)
+
+    result = proved(kubernetes, [scenario()], SHORT, progress=once("step", kube_steered.daemon("kubelet-n1").stop))
+    assert "kubelet-n1" not in kube_steered.processes(), result.scenarios[0].trouble
+    kube_steered.daemon("kubelet-n1").start()
+    kubernetes.close()
+
+    denied = [c.status for f, c in cells(result).items() if c.expected == "DENIED" and f.startswith("shop/a")]
+    assert denied
+    assert Status.PASS not in denied
+    assert 3 == result.exit_code()
+
+
+def test_two_runs_at_once(kube_nft: Cluster) -> None:
+    """Two runs of the same scenario on one cluster: both are green, and neither sees the other."""
+    results: list[RunResult] = []
+
+    def one() -> None:
+        kubernetes = reach(kube_nft)
+        results.append(proved(kubernetes, [scenario()]))
+        kubernetes.close()
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [{"two": Status.PASS}] * 2 == [statuses(r) for r in results]
+
+
+def test_run_that_is_stopped_leaves_nothing(kube_nft: Cluster) -> None:
+    """Interrupted in the middle of a step: what was seen is judged, and everything is removed."""
+    stop = threading.Event()
+    settings = target(kube_nft)
+    kubernetes = connect(settings)
+
+    result = proved(kubernetes, [scenario()], progress=once("step", stop.set), stop=stop)
+    kubernetes.close()
+
+    assert result.interrupted
+    with kube_nft.api() as api:
+        assert [] == api.get("/api/v1/namespaces", {"labelSelector": f"prober/run={settings.run_id}"})["items"]
+
+
+@pytest.mark.parametrize(
+    ("words", "needs", "nodes"),
+    [("needs two nodes", "[two-nodes]", "n2"), ("--external partner=IP:PORT", "[external]", "")],
+)
+def test_what_the_cluster_lacks_is_skipped_with_the_reason(
+    words: str, needs: str, nodes: str, kube_steered: Cluster
+) -> None:
+    """A scenario that this cluster cannot run is no failure and no proof."""
+    text = scenario().texts["two.scenario.yaml"].replace("summary:", f"requires: {needs}\nsummary:")
+    text += "external: {partner: {ports: [443]}}\n" if "external" in needs else ""
+    with kube_steered.api() as api:
+        if nodes:
+            api.patch(f"/api/v1/nodes/{nodes}", {"spec": {"unschedulable": True}})
+        kubernetes = connect(target(kube_steered))
+        result = proved(kubernetes, [scenario(text)])
+        kubernetes.close()
+        if nodes:
+            api.patch(f"/api/v1/nodes/{nodes}", {"spec": {"unschedulable": None}})
+
+    assert words in result.scenarios[0].skipped
+    assert 3 == result.exit_code()
