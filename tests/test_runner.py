@@ -197,6 +197,43 @@ def test_dead_listener_is_no_denial() -> None:
     assert (3, UNKNOWN) == (result.exit_code(), status(result))
 
 
+SERVED_TWICE = """\
+summary: A Service with two backends
+namespaces: {shop: {}}
+pods:
+  shop/a: {}
+  shop/b: {labels: {app: b}, ports: [80]}
+  shop/c: {labels: {app: b}, ports: [80]}
+services: {shop/web: {selector: {app: b}, ports: [80]}}
+steps:
+  - name: deny
+    apply:
+      apiVersion: networking.k8s.io/v1
+      kind: NetworkPolicy
+      metadata: {name: no-b, namespace: shop}
+      spec: {podSelector: {matchLabels: {app: b}}}
+    expect: {denied: [shop/a -> svc/shop/web:80]}
+"""
+
+
+@pytest.mark.usefixtures("time")
+@pytest.mark.parametrize("dead", ["b", "c"])
+def test_dead_backend_keeps_a_service_from_agreeing(dead: str) -> None:
+    """A Service's denial waits for all of its backends: one dead listener is asked again until --settle ends."""
+
+    def dying(state: ClusterState, asked: Asked) -> str:
+        ours = state.pods[PodRef("shop", dead)].addresses[asked.family]
+        if state.policies and asked.host == ours:
+            return f"nc: connect to {ours} port 80 (tcp) failed: Connection refused"
+        return enforcing(state, asked)
+
+    flow = parse_pattern("shop/a -> svc/shop/web:80")
+    result, _ = ran([SERVED_TWICE], dying, only=flow, settle=3.0)
+    assert (3, UNKNOWN) == (result.exit_code(), status(result, str(flow)))
+    assert phase(result, "step").rounds > 2
+    assert 0 == ran([SERVED_TWICE], only=flow)[0].exit_code()
+
+
 @pytest.mark.usefixtures("time")
 @pytest.mark.parametrize("pod", ["a", "b"])
 @pytest.mark.parametrize("when", ["before", "during", "after"])

@@ -716,6 +716,8 @@ def test_interrupted_run_is_130() -> None:
     """An interrupted run is 130, and its cells as far as they came."""
     events = changed(journal(), RunEnded, interrupted=True)
     assert 130 == judged(events).exit_code()
+    killed = judged(events[:-1])
+    assert (130, True, "the run was cut short") == (killed.exit_code(), killed.interrupted, killed.trouble)
 
 
 def test_interrupted_run_with_a_leak_is_1() -> None:
