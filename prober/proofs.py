@@ -99,7 +99,7 @@ class Proofs:
 
     def _can_have(self, chapter: Chapter, flow: Flow, kind: str) -> bool:
         """Say whether a control asks this very cell: not the earlier for a pod that a step adds, not the later for one
-        that a step removes. A control that never ran counts as one that failed.
+        that a step removes; between them a pod that is added is another. One that never ran counts as one that failed.
         """
         control = self._controls.get(kind)
         if control is None:
@@ -108,9 +108,8 @@ class Proofs:
             return False
         here = self._chapters.index(chapter)
         between = self._chapters[: here + 1] if kind == "control" else self._chapters[here + 1 :]
-        changed = {a.action for c in between for a in c.told.acted}
-        word = "add" if kind == "control" else "remove"
-        return not any(f"{word} pod {ref}" in changed for ref in (flow.source, flow.target))
+        done = {a.action for c in between for a in c.told.acted}
+        return not any(f"add pod {ref}" in done for ref in (flow.source, flow.target))
 
     def _unlike(self, chapter: Chapter, flow: Flow, round_: Round, kind: str) -> str:
         """Say how a control of `kind` fails to be one for this round: the cell must connect, with the same pods."""
