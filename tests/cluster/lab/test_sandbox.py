@@ -99,7 +99,7 @@ def test_the_rest_of_etc_is_the_hosts(shell: Shell) -> None:
     own = {"hosts", "nsswitch.conf", "resolv.conf", "host.conf", "gai.conf"}
     assert {p.name for p in Path("/etc").iterdir()} - own == set(shell(A, "ls -A /etc")) - own
     assert [] == shell(A, "for e in /etc/*; do test -e $e || test -L $e || echo $e; done")
-    assert Path("/etc/services").read_text().splitlines() == shell(A, "cat /etc/services")
+    assert Path("/etc/passwd").read_text().splitlines() == shell(A, "cat /etc/passwd")
 
 
 def test_a_script_sees_little(shell: Shell) -> None:
