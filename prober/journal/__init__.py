@@ -1,0 +1,46 @@
+"""What happened in a run: its events, and the journal that holds them."""
+
+from prober.journal.events import (
+    Acted,
+    Again,
+    Arrived,
+    Attempt,
+    Clock,
+    Event,
+    Evidence,
+    Opened,
+    Phase,
+    RoundEnded,
+    RoundStarted,
+    RunEnded,
+    RunStarted,
+    ScenarioEnded,
+    Skipped,
+    Trouble,
+    from_plain,
+    plain,
+)
+from prober.journal.lines import Journal, read
+
+__all__ = [
+    "Acted",
+    "Again",
+    "Arrived",
+    "Attempt",
+    "Clock",
+    "Event",
+    "Evidence",
+    "Journal",
+    "Opened",
+    "Phase",
+    "RoundEnded",
+    "RoundStarted",
+    "RunEnded",
+    "RunStarted",
+    "ScenarioEnded",
+    "Skipped",
+    "Trouble",
+    "from_plain",
+    "plain",
+    "read",
+]
