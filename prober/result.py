@@ -15,6 +15,19 @@ FAIL_ON = (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadingResult:
+    """One attempt at a cell: when it began, what nc or dig saw and wrote, and what that means."""
+
+    round: int  # counts from 0 within the scenario
+    after: float | None  # seconds from the step's last action; None where the pod's clock could not be tied to ours
+    seconds: float  # how long it took
+    outcome: Outcome
+    verdict: Verdict
+    doubt: str  # why it proves nothing, or why it means something else than it says; "" where it is plain
+    text: str  # as nc or dig wrote it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CellResult:
     """One cell of one step: what was expected, what was seen, what it is worth, and why."""
 
@@ -30,6 +43,7 @@ class CellResult:
     agreed_after: float | None  # seconds from the step's last action to the attempt from which it agreed for good
     command: str  # what the deciding attempt ran, as typed in the source pod
     again: str = ""  # the shell command that makes it again, from outside of the pod; "" where nothing disagreed
+    readings: tuple[ReadingResult, ...] = ()  # every attempt in order; empty where a stored result has none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

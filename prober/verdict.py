@@ -15,9 +15,9 @@ from prober.model import ClusterState, Flow
 from prober.oracle import Ruling, explain
 from prober.outcomes import Status, Verdict
 from prober.proofs import Chapter, Proofs
-from prober.result import CellResult, RunResult, ScenarioResult, StepResult
+from prober.result import CellResult, ReadingResult, RunResult, ScenarioResult, StepResult
 from prober.scenario import Scenario
-from prober.story import Story, advance, reopened, tell
+from prober.story import PhaseStory, Story, advance, reopened, tell
 
 
 def judge(events: Sequence[journal.Event], scenarios: Mapping[str, Scenario]) -> RunResult:
@@ -197,7 +197,25 @@ def _cell(proofs: Proofs, chapter: Chapter, flow: Flow, wanted: Expected, terms:
         agreed_after=agreed,
         command=deciding.attempts[str(flow)].command if deciding else "",
         again=told.again.get(str(flow), ""),
+        readings=tuple(_told(told, r.attempts[str(flow)], x) for r, x in zip(rounds, readings, strict=True)),
     )
+
+
+def _told(told: PhaseStory, attempt: journal.Attempt, reading: Reading) -> ReadingResult:
+    return ReadingResult(
+        round=reading.round,
+        after=None if reading.begin is None else _milliseconds(reading.begin - told.acted_at),
+        seconds=_milliseconds(attempt.end - attempt.begin),
+        outcome=reading.outcome,
+        verdict=reading.verdict,
+        doubt=reading.doubt,
+        text=attempt.text,
+    )
+
+
+def _milliseconds(seconds: float) -> float:
+    """Return the seconds without the digits that no clock has said; two clocks may put an end before its beginning."""
+    return round(max(0.0, seconds), 3)
 
 
 def _doubted(found: Assessment, doubt: str) -> Assessment:

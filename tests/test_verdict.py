@@ -69,6 +69,23 @@ def test_all_well_is_green() -> None:
     assert TWICE == found.attempts
 
 
+def test_cell_has_every_attempt_with_its_times_and_texts() -> None:
+    """A cell keeps what each round saw of it: when, for how long, what nc wrote, and what that means."""
+    events = journal(steps=[[told(ab="SILENT"), OK, OK]])
+    acted = next(e.end for e in events if isinstance(e, Acted))
+    begun = [e.begin - 1000 for e in events if isinstance(e, Attempt) and e.flow == A_B and e.round in (1, 2, 3)]
+    found = cell(judged(events)).readings
+    assert [1, 2, 3] == [r.round for r in found]
+    assert [(begin - acted, 1.0) for begin in begun] == [(r.after, r.seconds) for r in found]
+    assert [
+        (Outcome.SILENT, Verdict.UNKNOWN),
+        (Outcome.TIMED_OUT, Verdict.DENIED),
+        (Outcome.TIMED_OUT, Verdict.DENIED),
+    ] == [(r.outcome, r.verdict) for r in found]
+    assert ["connected, but no name came back: 'recorded as SILENT'", "", ""] == [r.doubt for r in found]
+    assert ["recorded as SILENT", "recorded as TIMED_OUT", "recorded as TIMED_OUT"] == [r.text for r in found]
+
+
 def test_cluster_that_enforces_nothing_is_red() -> None:
     """The first demand of all: where everything connects, nothing is green (exit 1)."""
     open_ = told(ab="CONNECTED", abu="CONNECTED", cb="CONNECTED", cbu="CONNECTED")

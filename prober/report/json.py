@@ -14,7 +14,7 @@ from prober.flows import parse_flow
 from prober.model import Flow
 from prober.outcomes import Outcome, Status, Verdict
 from prober.report.fields import Fields, mistake, shown
-from prober.result import CellResult, RunResult, ScenarioResult, StepResult
+from prober.result import CellResult, ReadingResult, RunResult, ScenarioResult, StepResult
 
 SCHEMA = "prober/result/1"
 _FAMILY = "prober/result/"
@@ -112,6 +112,19 @@ def _cell(cell: CellResult) -> dict[str, Any]:
         "agreed_after": cell.agreed_after,
         "command": cell.command,
         "again": cell.again,
+        "readings": [_reading(r) for r in cell.readings],
+    }
+
+
+def _reading(reading: ReadingResult) -> dict[str, Any]:
+    return {
+        "round": reading.round,
+        "after": reading.after,
+        "seconds": reading.seconds,
+        "outcome": reading.outcome,
+        "verdict": reading.verdict,
+        "doubt": reading.doubt,
+        "text": reading.text,
     }
 
 
@@ -187,4 +200,17 @@ def _read_cell(fields: Fields) -> CellResult:
         agreed_after=None if fields.is_null("agreed_after") else fields.number("agreed_after"),
         command=fields.text("command"),
         again=fields.text("again") if "again" in fields.data else "",  # versions before 0.2 did not write it
+        readings=tuple(map(_read_reading, fields.each("readings"))) if "readings" in fields.data else (),  # nor this
+    )
+
+
+def _read_reading(fields: Fields) -> ReadingResult:
+    return ReadingResult(
+        round=fields.whole("round"),
+        after=None if fields.is_null("after") else fields.number("after"),
+        seconds=fields.number("seconds"),
+        outcome=fields.word("outcome", Outcome),
+        verdict=fields.word("verdict", Verdict),
+        doubt=fields.text("doubt"),
+        text=fields.text("text"),
     )

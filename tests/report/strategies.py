@@ -19,7 +19,7 @@ from prober.model import (
     Target,
 )
 from prober.outcomes import Outcome, Status, Verdict
-from prober.result import CellResult, RunResult, ScenarioResult, StepResult
+from prober.result import CellResult, ReadingResult, RunResult, ScenarioResult, StepResult
 
 # what files and pods may say: control characters, lone surrogates and all
 texts = st.text(st.characters(), max_size=8) | st.sampled_from(
@@ -53,6 +53,16 @@ def flows(draw: st.DrawFn) -> Flow:
     return Flow(source=source, target=target, port=port, protocol=protocol, family=draw(st.sampled_from(Family)))
 
 
+readings = st.builds(
+    ReadingResult,
+    round=counts,
+    after=st.none() | seconds,
+    seconds=seconds,
+    outcome=st.sampled_from(Outcome),
+    verdict=st.sampled_from(Verdict),
+    doubt=texts,
+    text=texts,
+)
 cells = st.builds(
     CellResult,
     flow=flows(),
@@ -66,6 +76,7 @@ cells = st.builds(
     attempts=counts,
     agreed_after=st.none() | seconds,
     command=texts,
+    readings=st.lists(readings, max_size=2).map(tuple),
 )
 steps = st.builds(
     StepResult,

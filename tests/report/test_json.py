@@ -92,6 +92,8 @@ def test_schema_is_a_schema_and_knows_every_word() -> None:
     assert [*Verdict] == cells["expected"]["enum"] == cells["observed"]["enum"]
     assert {*Status} == {*cells["status"]["enum"]}
     assert [*Outcome, None] == cells["outcome"]["enum"]
+    readings = found["$defs"]["reading"]["properties"]
+    assert ([*Outcome], [*Verdict]) == (readings["outcome"]["enum"], readings["verdict"]["enum"])
 
 
 @pytest.mark.parametrize(
