@@ -53,7 +53,7 @@ def mark(cell: CellResult, view: View) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class Place:
     """A row or a column: the namespace (or what stands for one), the name in it, and a column's port."""
 
     group: str
@@ -65,33 +65,35 @@ class _Place:
         return f"{self.group}/{self.name}" if self.group else self.name
 
 
-def _row(flow: Flow) -> _Place:
+def row_of(flow: Flow) -> Place:
+    """Return the row that a flow is in: its source."""
     match flow.source:
         case PodRef(namespace, name):
-            return _Place(namespace, name)
+            return Place(namespace, name)
         case ExternalRef(name):
-            return _Place("ext", name)
+            return Place("ext", name)
 
 
-def _column(flow: Flow) -> _Place:
+def column_of(flow: Flow) -> Place:
+    """Return the column that a flow is in: its target with the port."""
     protocol = "" if flow.protocol is Protocol.TCP else f"/{flow.protocol.lower()}"
     family = "" if flow.family is Family.IPV4 else f"/{flow.family}"
     port = f":{flow.port}{protocol}{family}"
     match flow.target:
         case PodRef(namespace, name):
-            return _Place(namespace, name, port)
+            return Place(namespace, name, port)
         case ServiceRef(namespace, name):
-            return _Place(f"svc/{namespace}", name, port)
+            return Place(f"svc/{namespace}", name, port)
         case HostName(name):
-            return _Place("name", name, port)
+            return Place("name", name, port)
         case ExternalRef(name):
-            return _Place("ext", name, port)
+            return Place("ext", name, port)
         case NodeRef(number):
-            return _Place("node", str(number), port)
+            return Place("node", str(number), port)
         case Lookup(name):
-            return _Place("dns", name, f"/{flow.protocol.lower()}{family}")
+            return Place("dns", name, f"/{flow.protocol.lower()}{family}")
         case ApiServerRef():
-            return _Place("", "apiserver", family)
+            return Place("", "apiserver", family)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,18 @@ class _Layout:
     columns: frozenset[str] = frozenset()
     rows: frozenset[str] = frozenset()
 
-    def row(self, flow: Flow) -> _Place:
-        place = _row(flow)
-        return _Place(place.group, _ANY) if place.group in self.rows else place
+    def row(self, flow: Flow) -> Place:
+        place = row_of(flow)
+        return Place(place.group, _ANY) if place.group in self.rows else place
 
-    def column(self, flow: Flow) -> _Place:
-        place = _column(flow)
-        return _Place(place.group, _ANY) if place.group in self.columns else place
+    def column(self, flow: Flow) -> Place:
+        place = column_of(flow)
+        return Place(place.group, _ANY) if place.group in self.columns else place
+
+
+def axes(cells: Sequence[CellResult]) -> tuple[tuple[Place, ...], tuple[Place, ...]]:
+    """Return the rows and the columns of a table of these cells in full, those of a namespace together."""
+    return _rows(dict.fromkeys(row_of(c.flow) for c in cells)), _columns(cells, _Layout())
 
 
 def tables(cells: Sequence[CellResult], width: int, views: Sequence[View] = tuple(View)) -> list[str]:
@@ -124,10 +131,10 @@ def tables(cells: Sequence[CellResult], width: int, views: Sequence[View] = tupl
 
 def _fitting(cells: Sequence[CellResult], width: int) -> _Layout:
     """Return the most detailed layout that fits: namespaces without a difference are collapsed first."""
-    rows, columns = {_row(c.flow): None for c in cells}, {_column(c.flow): None for c in cells}
+    rows, columns = {row_of(c.flow): None for c in cells}, {column_of(c.flow): None for c in cells}
     differing = [c for c in cells if c.status in _DIFFERS]
-    busy_rows = frozenset(_row(c.flow).group for c in differing)
-    busy_columns = frozenset(_column(c.flow).group for c in differing)
+    busy_rows = frozenset(row_of(c.flow).group for c in differing)
+    busy_columns = frozenset(column_of(c.flow).group for c in differing)
     row_groups, column_groups = _several(rows), _several(columns)
     few_rows: frozenset[str] = frozenset()
     for few_rows in (frozenset(), row_groups - busy_rows, row_groups):
@@ -140,7 +147,7 @@ def _fitting(cells: Sequence[CellResult], width: int) -> _Layout:
     return layout
 
 
-def _several(places: Iterable[_Place]) -> frozenset[str]:
+def _several(places: Iterable[Place]) -> frozenset[str]:
     """Return the groups that have several members: one alone would not become shorter."""
     sizes = Counter(p.group for p in places)
     return frozenset(group for group, size in sizes.items() if size > 1)
@@ -150,19 +157,17 @@ def _several(places: Iterable[_Place]) -> frozenset[str]:
 class _Grid:
     """One table before it is drawn: what stands in each row, column by column."""
 
-    columns: tuple[_Place, ...]
-    rows: Mapping[_Place, tuple[str, ...]]
+    columns: tuple[Place, ...]
+    rows: Mapping[Place, tuple[str, ...]]
 
     @classmethod
     def of(cls, cells: Sequence[CellResult], layout: _Layout, view: View) -> _Grid:
-        marks: dict[_Place, dict[_Place, Counter[str]]] = {}
+        marks: dict[Place, dict[Place, Counter[str]]] = {}
         for cell in cells:
             row = marks.setdefault(layout.row(cell.flow), {})
             row.setdefault(layout.column(cell.flow), Counter())[mark(cell, view)] += 1
         columns = _columns(cells, layout)
-        groups = {p.group: i for i, p in reversed([*enumerate(marks)])}
-        rows = sorted(marks, key=lambda p: groups[p.group])  # those of a namespace together
-        return cls(columns, {p: tuple(_said(marks[p].get(c, Counter())) for c in columns) for p in rows})
+        return cls(columns, {p: tuple(_said(marks[p].get(c, Counter())) for c in columns) for p in _rows(marks)})
 
     @property
     def body(self) -> list[list[str]]:
@@ -196,20 +201,27 @@ def _drawn(grid: _Grid, width: int) -> list[str]:
     return lines
 
 
-def _columns(cells: Sequence[CellResult], layout: _Layout) -> tuple[_Place, ...]:
+def _rows(places: Iterable[Place]) -> tuple[Place, ...]:
+    """Return the rows with those of a namespace together."""
+    found = tuple(places)
+    groups = {p.group: i for i, p in reversed([*enumerate(found)])}
+    return tuple(sorted(found, key=lambda p: groups[p.group]))
+
+
+def _columns(cells: Sequence[CellResult], layout: _Layout) -> tuple[Place, ...]:
     """Return the columns: those of sources in the order of the rows, so that the diagonal is the empty one."""
-    order = {label: i for i, label in enumerate(dict.fromkeys(_row(c.flow).label for c in cells))}
-    found = dict.fromkeys(_column(c.flow) for c in cells)
-    every = (p.group for p in (*(_row(c.flow) for c in cells), *found))
+    order = {label: i for i, label in enumerate(dict.fromkeys(row_of(c.flow).label for c in cells))}
+    found = dict.fromkeys(column_of(c.flow) for c in cells)
+    every = (p.group for p in (*(row_of(c.flow) for c in cells), *found))
     groups = {group: i for i, group in enumerate(dict.fromkeys(every))}
     ranked = sorted(found, key=lambda c: (groups[c.group], order.get(c.label, len(order))))
-    return tuple(dict.fromkeys(_Place(c.group, _ANY) if c.group in layout.columns else c for c in ranked))
+    return tuple(dict.fromkeys(Place(c.group, _ANY) if c.group in layout.columns else c for c in ranked))
 
 
-def _headings(columns: Sequence[_Place]) -> list[list[str]]:
+def _headings(columns: Sequence[Place]) -> list[list[str]]:
     """Return the heading's lines: namespaces, names, ports; what the column before has said is not said again."""
     groups, names, ports = [""], [""], [""]
-    before = _Place("", "")
+    before = Place("", "")
     for place in columns:
         same = place.group == before.group
         groups.append("" if same or not place.group else f"{place.group}/")

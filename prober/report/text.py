@@ -121,7 +121,7 @@ class _Page:
         self, scenario: ScenarioResult, number: int, step: StepResult, failing: Sequence[CellResult]
     ) -> Iterator[str]:
         name = f"step {number} '{one_line(step.name)}'" if number else one_line(step.kind)
-        yield f"  {name}: {_counts(step.cells)} in {_many(step.rounds, 'round')}, {show_duration(step.seconds)}"
+        yield f"  {name}: {counted(step.cells)} in {many(step.rounds, 'round')}, {show_duration(step.seconds)}"
         if step.actions:
             yield from _indented(f"after: {', '.join(step.actions)}", 4)
         yield ""
@@ -144,7 +144,7 @@ class _Page:
         by = "" if cell.by == "oracle" else f" by {one_line(cell.by)}"
         seen = f" ({cell.outcome})" if cell.outcome else ""
         yield (
-            f"      expected {cell.expected}{by}, observed {cell.observed}{seen} in {_many(cell.attempts, 'attempt')}"
+            f"      expected {cell.expected}{by}, observed {cell.observed}{seen} in {many(cell.attempts, 'attempt')}"
         )
         yield from _indented(cell.judgement, 6)
         if cell.command:
@@ -174,7 +174,7 @@ class _Page:
         each = ", ".join(f"{found[s]} {s}" for s in SEVERITY if found[s])
         said = ", ".join(f"{name} {value}" for name, value in self._result.settings)
         yield one_line(f"run {self._result.run} of prober {self._result.version} on {self._result.cluster}: {said}")
-        yield f"{_many(len(scenarios), 'scenario')}{': ' if each else ''}{each}; {show_duration(self._result.seconds)}"
+        yield f"{many(len(scenarios), 'scenario')}{': ' if each else ''}{each}; {show_duration(self._result.seconds)}"
         for word, verdict in (("enforce", Verdict.DENIED), ("release", Verdict.ALLOWED)):
             times = [
                 (taken, f"step '{step.name}' of {scenario.name}")
@@ -192,7 +192,7 @@ def _scenario_line(scenario: ScenarioResult) -> str:
     if scenario.skipped:
         return f"{name}: {one_line(scenario.skipped)}"
     steps = [s for s in scenario.steps if s.kind == "step"]
-    parts = [f"{_counts(list(scenario.asserted))} in {_many(len(steps), 'step')}"]
+    parts = [f"{counted(list(scenario.asserted))} in {many(len(steps), 'step')}"]
     for word, verdict in (("enforced", Verdict.DENIED), ("released", Verdict.ALLOWED)):
         taken = max((t for s in steps if (t := s.slowest(verdict)) is not None), default=None)
         if taken is not None:
@@ -200,18 +200,19 @@ def _scenario_line(scenario: ScenarioResult) -> str:
     return f"{name}: {'; '.join(parts)}; took {show_duration(scenario.seconds)}"
 
 
-def _counts(cells: Sequence[CellResult]) -> str:
+def counted(cells: Sequence[CellResult]) -> str:
     """Return `2 LEAK, 20 denials and 12 allows proved, 3 left open`."""
     found = Counter(c.status for c in cells)
     denials = sum(c.status is Status.PASS and c.expected is Verdict.DENIED for c in cells)
     parts = [f"{found[s]} {s}" for s in FAILURES if found[s]]
     proved = {"denial": denials, "allow": found[Status.PASS] - denials}
-    said = " and ".join(_many(number, word) for word, number in proved.items() if number)
+    said = " and ".join(many(number, word) for word, number in proved.items() if number)
     parts.append(f"{said or 'nothing'} proved")
     if found[Status.OBSERVED]:
         parts.append(f"{found[Status.OBSERVED]} left open")
     return ", ".join(parts)
 
 
-def _many(number: int, word: str) -> str:
+def many(number: int, word: str) -> str:
+    """Return `1 round`, `2 rounds`."""
     return f"{number} {word}{'' if number == 1 else 's'}"
