@@ -29,7 +29,9 @@ from prober.model import (
     ServiceRef,
     Topology,
 )
+from prober.model.plan import planned
 from prober.probe import Kind, Probe
+from prober.scenario import Scenario, matrix
 
 WITNESS = PodRef("prober-witness", "witness")
 DNS_PORT = 53
@@ -38,6 +40,14 @@ DNS_PORT = 53
 def needs_witness(flow: Flow) -> bool:
     """Say whether a flow's target cannot vouch for itself."""
     return not isinstance(flow.target, PodRef | ServiceRef)
+
+
+def furnished(scenario: Scenario) -> Topology:
+    """Return the topology to open: with a witness if any flow asks what cannot vouch for itself."""
+    state, _ = planned(scenario.topology)
+    if any(needs_witness(f) for f in matrix(scenario, state)):
+        return with_witness(scenario.topology)
+    return scenario.topology
 
 
 def with_witness(topology: Topology) -> Topology:

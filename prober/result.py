@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from prober.evidence import Evidence
 from prober.model import Flow
 from prober.outcomes import Outcome, Status, Verdict, worst
 from prober.scenario import OWN
@@ -114,6 +115,9 @@ class RunResult:
     scenarios: tuple[ScenarioResult, ...]
     interrupted: bool
     trouble: str  # what stopped the whole run; "" if nothing did
+    evidence: Evidence = field(
+        default_factory=Evidence
+    )  # what an auditor asks: which cluster, who, which engines and policies
 
     @property
     def banner(self) -> str:

@@ -8,25 +8,25 @@ from __future__ import annotations
 import contextlib
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from prober import __version__, canary, journal
-from prober.cells import needs_witness, with_witness
+from prober.cells import furnished
 from prober.cluster.base import Cluster
 from prober.errors import ClusterError, ProberError
 from prober.expect import expectations
 from prober.flows import FlowPattern
 from prober.journal import Journal
-from prober.model import Action, AddPod, ClusterState, DeletePolicy, Topology
+from prober.model import Action, AddPod, ApplyPolicy, ClusterState, DeletePolicy
 from prober.model.plain import plain_state
-from prober.model.plan import planned
 from prober.observe import clock
 from prober.phases import Phases, StoppedError, disagreeing
 from prober.progress import Progress
-from prober.scenario import Scenario, Step, matrix
+from prober.scenario import Scenario, Step
 from prober.story import reopening
 
 
@@ -66,10 +66,11 @@ def run(
     run_id: str,
     cluster_name: str,
     canaries: Sequence[Scenario] = (),
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Run scenarios, `settings.jobs` at once, into the journal; trouble is written there, never raised.
 
-    1. Write down what is to be run, with the text of every file: the journal alone is enough to judge.
+    1. Write down what is to be run, with the text of every file: the journal alone is enough to judge; and `facts`.
     2. The canaries first, if there are any: where they are not green nobody's proof would count, and the run ends.
     3. For each scenario that this cluster can run (others are skipped, with the reason):
        a. open its topology, with a witness where it asks what is not ours, and settle its manifests' addresses;
@@ -85,10 +86,11 @@ def run(
             version=__version__,
             cluster=cluster_name,
             at=clock(),
-            wall=datetime.now(UTC).isoformat(timespec="seconds"),
+            wall=_now(),
             settings=settings.plain(),
             texts={path: text for s in (*canaries, *scenarios) for path, text in s.texts.items()},
             scenarios=[s.path for s in (*canaries, *scenarios)],
+            facts=dict(facts or {}),
         )
     )
     with (
@@ -105,7 +107,11 @@ def run(
         run_all(canaries)
         if not canaries or stop.is_set() or _proved(canaries, scenarios, log):
             run_all(scenarios)
-    log.write(journal.RunEnded(at=clock(), interrupted=stop.is_set()))
+    log.write(journal.RunEnded(at=clock(), interrupted=stop.is_set(), wall=_now()))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _proved(canaries: Sequence[Scenario], scenarios: Sequence[Scenario], log: Journal) -> bool:
@@ -215,7 +221,7 @@ class _Telling:
         """Run the whole of it; False if any cell did not agree in time."""
         until = clock() + self._settings.budget
         self._tell("open", "open")
-        first = self._cluster.open(_furnished(self._scenario))
+        first = self._cluster.open(furnished(self._scenario))
         scenario = self._scenario.resolved(first)
         self._log.write(
             journal.Opened(
@@ -223,6 +229,7 @@ class _Telling:
                 at=clock(),
                 state=plain_state(first),
                 nodes=len({p.node for p in first.pods.values()}),
+                images={str(ref): image for ref, image in self._cluster.images().items()},
             )
         )
         phases = Phases(
@@ -273,6 +280,8 @@ class _Telling:
                     end=clock(),
                     addresses={str(f): a for f, a in pod.addresses.items()} if pod else {},
                     node=pod.node if pod else None,
+                    image=self._cluster.images().get(pod.ref, "") if pod else "",
+                    stored=dict(self._cluster.stored(action.policy.ref)) if isinstance(action, ApplyPolicy) else {},
                 )
             )
             state = state.after(done)
@@ -289,11 +298,3 @@ class _Telling:
             self._collected = True
             self._log.write(journal.Evidence(scenario=path, text=f"after {kind} '{name}':\n{_evidence(self._cluster)}"))
         return agreed, state
-
-
-def _furnished(scenario: Scenario) -> Topology:
-    """Return the topology to open: with a witness if any flow asks what cannot vouch for itself."""
-    state, _ = planned(scenario.topology)
-    if any(needs_witness(f) for f in matrix(scenario, state)):
-        return with_witness(scenario.topology)
-    return scenario.topology

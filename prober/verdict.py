@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from prober import journal
+from prober import evidence, journal
 from prober.assess import Assessment, Reading, assess
 from prober.cells import round_of
 from prober.errors import ProberError
@@ -45,6 +45,7 @@ def judge(events: Sequence[journal.Event], scenarios: Mapping[str, Scenario]) ->
         ),
         interrupted=ended.interrupted if ended else True,
         trouble="; ".join(troubles),
+        evidence=evidence.collected(events),
     )
 
 

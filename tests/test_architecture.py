@@ -24,7 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("syntax",),
     ("rules",),
     ("manifest", "flows", "oracle", "probe", "journal", "progress"),
-    ("scenario",),
+    ("scenario", "evidence"),
     ("cells", "expect", "story", "result"),
     ("assess",),
     ("proofs",),
@@ -60,7 +60,20 @@ DOORS: dict[str, tuple[str, ...]] = {
     "pickle": (),
 }
 # Pure units: no clock, no process, no file, no network; the same in, the same out
-PURE = ("model", "oracle", "probe", "cells", "expect", "story", "assess", "proofs", "verdict", "result", "outcomes")
+PURE = (
+    "model",
+    "oracle",
+    "probe",
+    "cells",
+    "expect",
+    "story",
+    "assess",
+    "proofs",
+    "verdict",
+    "result",
+    "outcomes",
+    "evidence",
+)
 IMPURE = {"time", "random", "secrets", "threading", "os", "socket", "subprocess", "pathlib", "datetime", "concurrent"}
 
 
@@ -168,7 +181,7 @@ def test_oracle_and_cluster_never_meet() -> None:
 
 def test_judging_needs_no_cluster() -> None:
     """The verdict knows the journal and the model, and nobody who could be asked."""
-    for unit in ("verdict", "proofs", "assess", "story"):
+    for unit in ("verdict", "proofs", "assess", "story", "evidence"):
         assert not any(inside(m, ("cluster", "observe", "phases", "runner")) for m in reached(unit))
 
 

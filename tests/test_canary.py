@@ -53,8 +53,8 @@ def ran(
     """Run canaries and scenarios; return the result and the journal."""
     log = Journal()
     settings = Settings(settle=settle, hold=0)
-    words = {"run_id": "r", "cluster_name": "fake"}
-    runner.run(scenarios, make, settings, log, ignored, threading.Event(), canaries=canaries, **words)
+    stop = threading.Event()
+    runner.run(scenarios, make, settings, log, ignored, stop, run_id="r", cluster_name="fake", canaries=canaries)
     return verdict.judge(log.events(), {s.path: s for s in (*canaries, *scenarios)}), log.events()
 
 

@@ -13,6 +13,7 @@ from prober.cli.values import Place
 from prober.cluster.base import Cluster
 from prober.cluster.lab import LabCluster
 from prober.errors import ClusterError, UsageError
+from prober.evidence import Evidence
 from prober.model import Family, Port, Protocol, Topology
 from prober.scenario import Scenario
 
@@ -31,6 +32,7 @@ class Backend:
     close: Callable[[], None]  # after the last cluster that `make` made
     canaries: tuple[Scenario, ...] = ()
     uncovered: tuple[str, ...] = ()  # nodes that no proof speaks of, and why
+    survey: Callable[[], Evidence] = Evidence  # what is known of the place before the first scenario
 
 
 @contextmanager
@@ -43,6 +45,7 @@ def chosen(args: Namespace) -> Iterator[Backend]:
             run_id=new_run(),
             make=lambda: LabCluster(deny=args.deny, fault=args.fault),
             close=lambda: None,
+            survey=_survey_lab,
         )
     else:
         with connected(args) as (kubernetes, target):
@@ -107,6 +110,7 @@ def externals(places: Iterable[Place]) -> Mapping[str, OutsideHost]:
 def kube_backend(kubernetes: Kubernetes, target: KubeTarget, nodes: Nodes) -> Backend:
     """Return a cluster as a backend; ClusterError where no probe pod could run."""
     from prober import canary
+    from prober.cluster.kube.survey import survey
 
     if not nodes.usable:
         raise ClusterError(f"{kubernetes.name}: no node can run probe pods: {'; '.join(uncovered(nodes)) or 'none'}")
@@ -117,6 +121,7 @@ def kube_backend(kubernetes: Kubernetes, target: KubeTarget, nodes: Nodes) -> Ba
         close=kubernetes.close,
         canaries=canary.canaries(len(nodes.usable), max_pods=target.max_pods),
         uncovered=uncovered(nodes),
+        survey=lambda: survey(kubernetes.connection, target, nodes),
     )
 
 
@@ -144,6 +149,12 @@ def _require_lab() -> None:
             lab.open(Topology())
     except ClusterError as error:
         raise ClusterError(f"the lab cannot run here: {error} (`prober doctor` tries every part)") from None
+
+
+def _survey_lab() -> Evidence:
+    from prober.cluster.lab.survey import survey
+
+    return survey()
 
 
 def _lab_name(args: Namespace) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -66,6 +68,7 @@ def described(flag: Flag) -> str:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line, defaults filled in; UsageError, or SystemExit after --help and --version."""
     args = parser().parse_args(argv)
+    args.typed = shlex.join(("prober", *(sys.argv[1:] if argv is None else argv)))
     command = next(c for c in COMMANDS if c.name == args.command)
     given = {flag.name for flag in command.flags if getattr(args, flag.key)}
     for one, other in command.excludes:

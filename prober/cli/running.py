@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shlex
 import sys
 import threading
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from prober import journal, runner, verdict
+from prober import evidence, journal, runner, verdict
 from prober.cli.backend import Backend, chosen
 from prober.cli.choosing import asked, checked, tagged
 from prober.cli.interrupt import Interrupts
 from prober.cli.output import STDOUT, OutputError, complain, rendered, require_writable, say, write
 from prober.cli.places import alive, journal_name, prune, writable_directory
 from prober.errors import ClusterError
+from prober.evidence import Evidence
 from prober.journal import Journal
 from prober.outcomes import Status
 from prober.progress import Display, ignored
@@ -110,6 +113,7 @@ def _prove(
                 run_id=backend.run_id,
                 cluster_name=backend.name,
                 canaries=backend.canaries,
+                facts=evidence.plain(_signed(backend.survey(), args.typed)),
             )
         finally:
             try:
@@ -138,6 +142,12 @@ def _prove(
         complain(f"prober: not covered: {node}")
     code = result.exit_code(tuple(map(Status, args.fail_on)))
     return code if written and not left else code or ClusterError.exit_code
+
+
+def _signed(found: Evidence, typed: str) -> Evidence:
+    """Return what was found about the place with what is known of this machine and the command line."""
+    here = {"python": platform.python_version(), "kernel": f"{platform.system()} {platform.release()}"}
+    return replace(found, by=replace(found.by, host=platform.node(), command=typed), tools={**here, **found.tools})
 
 
 def _report(args: Namespace, result: RunResult, log: Journal) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from prober.model import Action, ClusterState, PodRef, Source, Topology
+from prober.model import Action, ClusterState, PodRef, PolicyRef, Source, Topology
 
 NO_SCTP = "needs sctp, and nc speaks none"
 
@@ -52,6 +52,14 @@ class Cluster(Protocol):
 
     def identities(self) -> Mapping[PodRef, Identity]:
         """Return who every pod of the topology is now; a pod that is gone is missing."""
+        ...
+
+    def images(self) -> Mapping[PodRef, str]:
+        """Return what the probe of each pod runs, by digest; nothing where pods are no containers."""
+        ...
+
+    def stored(self, policy: PolicyRef) -> Mapping[str, Any]:
+        """Return a policy that is in force as the cluster stored it, under the cluster's own names."""
         ...
 
     def arrivals(self) -> frozenset[str] | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
+from prober import manifest
 from prober.cluster.base import NO_SCTP, Identity
 from prober.errors import ClusterError
-from prober.model import Action, AddPod, ClusterState, ExternalRef, Family, PodRef, Source, Topology
+from prober.model import Action, AddPod, ClusterState, ExternalRef, Family, PodRef, PolicyRef, Source, Topology
 from prober.model.plan import planned
 
 
@@ -104,6 +106,12 @@ class FakeCluster:
             )
             for ref, pod in self.state.pods.items()
         }
+
+    def images(self) -> Mapping[PodRef, str]:
+        return {}
+
+    def stored(self, policy: PolicyRef) -> Mapping[str, Any]:
+        return manifest.dump(self.state.policies[policy])
 
     def arrivals(self) -> frozenset[str] | None:
         return None

@@ -7,7 +7,7 @@ source's clock (/proc/uptime), which a Clock event of the same source ties to th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from math import isfinite
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -26,6 +26,7 @@ class RunStarted:
     settings: dict[str, str]
     texts: dict[str, str]  # every scenario file and manifest, path -> text: the run can be judged without the disk
     scenarios: list[str]  # paths, in order
+    facts: dict[str, Any] = field(default_factory=dict)  # about cluster, machine and user, as evidence.py writes them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Opened:
     at: float
     state: dict[str, Any]
     nodes: int
+    images: dict[str, str] = field(default_factory=dict)  # pod -> what its probe runs, by digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,8 @@ class Acted:
     end: float
     addresses: dict[str, str]
     node: int | None
+    image: str = ""  # what an added pod's probe runs, by digest
+    stored: dict[str, Any] = field(default_factory=dict)  # an applied policy as the cluster stored it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,6 +170,7 @@ class RunEnded:
 
     at: float
     interrupted: bool
+    wall: str = ""  # ISO 8601, UTC
 
 
 Event = (
@@ -188,7 +193,7 @@ def from_plain(data: Mapping[str, Any]) -> Event:
         values = dict(data)
         name = values.pop("event")
         event = _KINDS[name](**values)
-        wrong = next((k for k, kind in _TYPES[name].items() if not _fits(values[k], kind)), None)
+        wrong = next((k for k, kind in _TYPES[name].items() if not _fits(getattr(event, k), kind)), None)
     except (KeyError, TypeError, ValueError) as error:
         raise _foreign(data, str(error)) from None
     if wrong is not None:

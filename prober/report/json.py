@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prober import evidence
 from prober.flows import parse_flow
 from prober.model import Flow
 from prober.outcomes import Outcome, Status, Verdict
@@ -66,6 +67,7 @@ def _run(result: RunResult) -> dict[str, Any]:
         "settings": dict(result.settings),
         "interrupted": result.interrupted,
         "trouble": result.trouble,
+        "evidence": evidence.plain(result.evidence),
         "scenarios": [_scenario(s) for s in result.scenarios],
     }
 
@@ -152,7 +154,16 @@ def _read_run(fields: Fields) -> RunResult:
         scenarios=tuple(map(_read_scenario, fields.each("scenarios"))),
         interrupted=fields.flag("interrupted"),
         trouble=fields.text("trouble"),
+        evidence=_read_evidence(fields),
     )
+
+
+def _read_evidence(fields: Fields) -> evidence.Evidence:
+    try:
+        return evidence.read(fields.inner("evidence").data)
+    except ValueError as error:
+        place, _, what = str(error).partition(": ")
+        raise fields.wrong(place, what) from None
 
 
 def _read_scenario(fields: Fields) -> ScenarioResult:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from prober.cli.places import alive, journal_name, kept
 from prober.cluster import kube
 from prober.cluster.fake import FakeCluster, Says
 from prober.cluster.kube import DEFAULT_IMAGE, Kubernetes, KubeTarget, OutsideHost
+from prober.cluster.kube.connection import ApiError
 from prober.cluster.kube.leftovers import Leftover, LeftRun
 from prober.errors import ClusterError, UsageError
 from prober.model import Family, Port, Protocol
@@ -38,14 +41,29 @@ class Wire:
         self.nodes = nodes
         self.refused = refused
         self.closed = 0
+        self.server = "https://192.0.2.1:6443"
+        self.context = "c"
+        self.objects: dict[str, Any] = {}  # by path; of anything else this account may know nothing
 
     def get(self, path: str, _: object = ()) -> dict[str, Any]:
-        assert "/api/v1/nodes" == path
-        return {"items": list(self.nodes)}
+        if path == "/api/v1/nodes":
+            return {"items": list(self.nodes)}
+        if path not in self.objects:
+            raise ApiError(f"GET {path}", 403, "Forbidden", "")
+        found: dict[str, Any] = self.objects[path]
+        return found
 
-    def send(self, _: str, __: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def send(self, _: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        if path in self.objects:
+            found: dict[str, Any] = self.objects[path]
+            return found
+        if "resourceAttributes" not in body.get("spec", {}):
+            raise ApiError(f"POST {path}", 403, "Forbidden", "")
         asked = body["spec"]["resourceAttributes"]
         return {"status": {"allowed": f"{asked['verb']} {asked['resource']}/{asked['subresource']}" != self.refused}}
+
+    def date(self) -> datetime:
+        return datetime.now(UTC).replace(microsecond=0)
 
     def close(self) -> None:
         self.closed += 1
@@ -285,3 +303,52 @@ def test_clean_believes_the_journal_of_this_machine(prober: Run, world: World, s
         assert 0 == prober("clean", *KUBE, "--expired")[0]
 
     assert ["abcdef"] == [one.run for one in world.cleaned]
+
+
+@pytest.mark.usefixtures("scenarios")
+def test_survey_stands_in_the_report(prober: Run, world: World) -> None:
+    """Which cluster, who, from where and how, and what enforces on which node: all of it is in the evidence."""
+    agent = {
+        "metadata": {
+            "name": "calico-node-1",
+            "namespace": "kube-system",
+            "ownerReferences": [{"kind": "DaemonSet", "name": "calico-node"}],
+        },
+        "spec": {"nodeName": "n1"},
+        "status": {"containerStatuses": [{"name": "calico-node", "image": "c:v3", "imageID": "c@sha256:1"}]},
+    }
+    namespaces = [{"metadata": {"name": "shop"}}, {"metadata": {"name": "pr-x", "labels": {"prober/run": "x"}}}]
+    world.wire.objects = {
+        "/version": {"gitVersion": "v1.34.4"},
+        "/api/v1/namespaces/kube-system": {"metadata": {"uid": "u-1"}},
+        "/api/v1/namespaces": {"items": namespaces},
+        "/api/v1/namespaces/kube-system/pods": {"items": [agent]},
+        "/apis/authentication.k8s.io/v1/selfsubjectreviews": {
+            "status": {"userInfo": {"username": "mia", "groups": ["auditors"]}}
+        },
+    }
+    code, _, _ = prober("run", "s/deny.scenario.yaml", *KUBE, "--quiet", "--report", "json=r.json")
+    found = json.loads(Path("r.json").read_text())["evidence"]
+
+    assert 0 == code
+    assert {"uid": "u-1", "server": world.wire.server, "context": "c", "version": "v1.34.4"} == found["cluster"]
+    assert ("mia", ["auditors"], platform.node()) == tuple(found["by"][k] for k in ("user", "groups", "host"))
+    assert found["by"]["command"].startswith("prober run s/deny.scenario.yaml --cluster kube")
+    assert [("n1", "Calico", "c@sha256:1")] == [
+        (e["node"], e["engine"], e["images"][0]["digest"]) for e in found["engines"]
+    ]
+    assert ["shop"] == [n["name"] for n in found["namespaces"]]
+    assert 2 > abs(found["clocks"][0]["offset"])
+    assert {"payments/default-deny"} <= {p["policy"] for p in found["policies"]}
+    assert found["started"] <= found["ended"]
+
+
+@pytest.mark.usefixtures("scenarios")
+def test_survey_that_may_see_nothing_stops_nothing(prober: Run, world: World) -> None:
+    """An account that may ask nothing beside its work still proves; what could not be had is named."""
+    code, _, _ = prober("run", "s/deny.scenario.yaml", *KUBE, "--quiet", "--report", "json=r.json")
+    found = json.loads(Path("r.json").read_text())["evidence"]
+
+    assert 0 == code
+    assert {"version", "cluster UID", "user", "namespaces"} <= {u.partition(":")[0] for u in found["unknown"]}
+    assert ["n1", "n2"] == [n["name"] for n in found["nodes"]]

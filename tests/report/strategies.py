@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from prober.evidence import (
+    Author,
+    ClockOffset,
+    EngineOnNode,
+    Evidence,
+    Identified,
+    Image,
+    NamespaceFacts,
+    NodeFacts,
+    ProbeImage,
+    StoredPolicy,
+)
 from prober.model import (
     ApiServerRef,
     ExternalRef,
@@ -100,6 +112,46 @@ scenarios = st.builds(
     evidence=texts,
     seconds=seconds,
 )
+wholes: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries({"a": texts, "b": st.lists(counts, max_size=2)})
+evidence = st.builds(
+    Evidence,
+    cluster=st.builds(Identified, uid=texts, server=texts, context=texts, version=texts),
+    by=st.builds(Author, user=texts, groups=st.lists(texts, max_size=2).map(tuple), host=texts, command=texts),
+    tools=st.dictionaries(texts, texts, max_size=2),
+    started=texts,
+    ended=texts,
+    nodes=st.lists(
+        st.builds(NodeFacts, name=texts, number=st.none() | counts, pods=counts, why=texts, kernel=texts), max_size=2
+    ).map(tuple),
+    namespaces=st.lists(st.builds(NamespaceFacts, name=texts, why=texts), max_size=2).map(tuple),
+    engines=st.lists(
+        st.builds(
+            EngineOnNode,
+            node=texts,
+            engine=texts,
+            pod=texts,
+            ready=st.booleans(),
+            images=st.lists(st.builds(Image, container=texts, image=texts, digest=texts), max_size=2).map(tuple),
+        ),
+        max_size=2,
+    ).map(tuple),
+    images=st.lists(st.builds(ProbeImage, digest=texts, pods=counts), max_size=2).map(tuple),
+    policies=st.lists(
+        st.builds(
+            StoredPolicy,
+            scenario=texts,
+            step=counts,
+            policy=texts,
+            sha256=st.sampled_from(["0" * 64, "f" * 64]),
+            stored=wholes,
+        ),
+        max_size=2,
+    ).map(tuple),
+    clocks=st.lists(
+        st.builds(ClockOffset, scenario=texts, source=texts, offset=seconds, spread=seconds), max_size=2
+    ).map(tuple),
+    unknown=st.lists(texts, max_size=2).map(tuple),
+)
 runs = st.builds(
     RunResult,
     run=texts,
@@ -112,4 +164,5 @@ runs = st.builds(
     scenarios=st.lists(scenarios, max_size=3).map(tuple),
     interrupted=st.booleans(),
     trouble=texts,
+    evidence=evidence,
 )

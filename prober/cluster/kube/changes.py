@@ -78,6 +78,8 @@ def _apply(ground: Ground, policy: NetworkPolicy) -> None:
         stored = ground.create(_policies(real.namespace), body)
     _check_stored(ground, policy, stored)
     ground.policies[policy.ref] = str(stored["metadata"]["uid"])
+    metadata = {k: v for k, v in stored["metadata"].items() if k != "managedFields"}  # who wrote which field: long
+    ground.stored[policy.ref] = {**stored, "metadata": metadata}
 
 
 def _check_stored(ground: Ground, meant: NetworkPolicy, stored: Object) -> None:
@@ -96,7 +98,7 @@ def _delete_policy(ground: Ground, ref: PolicyRef) -> None:
     path = f"{_policies(ground.naming.real[ref.namespace])}/{ref.name}"
     if ref not in ground.policies or not ground.delete(path):
         raise ClusterError(f"delete {ref}: there is no such policy")
-    del ground.policies[ref], ground.uids[path]
+    del ground.policies[ref], ground.stored[ref], ground.uids[path]
 
 
 def _label(ground: Ground, path: str, uid: str, labels: Mapping[str, str | None]) -> None:

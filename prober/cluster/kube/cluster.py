@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from prober.cluster.base import Identity
 from prober.cluster.kube import changes, closing, evidence, fitting, making, reading
@@ -33,6 +33,7 @@ from prober.model import (
     Namespace,
     Pod,
     PodRef,
+    PolicyRef,
     Service,
     Source,
     Topology,
@@ -156,6 +157,14 @@ class KubeCluster:
             if pod is not None and (identity := reading.identity_of(pod)):
                 found[ref] = identity
         return found
+
+    def images(self) -> Mapping[PodRef, str]:
+        """Return the digest of every pod's image, as its node's runtime says it."""
+        return {ref: standing.image for ref, standing in self._ground().pods.items()}
+
+    def stored(self, policy: PolicyRef) -> Mapping[str, Any]:
+        """Return a policy's object as the API server answered when it was last written."""
+        return self._ground().stored[policy]
 
     def arrivals(self) -> frozenset[str] | None:
         """Say that nobody knows: agnhost logs who asked, not what."""

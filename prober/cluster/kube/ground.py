@@ -26,6 +26,7 @@ class Standing:
     name: str
     uid: str
     hostname: str
+    image: str = ""  # by digest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -39,6 +40,7 @@ class Ground:
     nodes: Nodes
     pods: dict[PodRef, Standing] = field(default_factory=dict)
     policies: dict[PolicyRef, str] = field(default_factory=dict)  # uid
+    stored: dict[PolicyRef, Object] = field(default_factory=dict)  # the same policies as the API server has them
     uids: dict[str, str] = field(default_factory=dict)
     made: int = 0  # pods so far: each has a number of its own in its name
 

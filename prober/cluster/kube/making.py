@@ -10,6 +10,7 @@ from prober import probe
 from prober.cluster.kube import objects
 from prober.cluster.kube.ground import Ground, Standing
 from prober.cluster.kube.naming import stem_for
+from prober.cluster.kube.reading import image_of
 from prober.cluster.kube.waiting import Awaited, await_pods
 from prober.errors import ClusterError
 from prober.model import Namespace, Pod, PodRef, Service, Topology
@@ -74,7 +75,12 @@ def start_pods(ground: Ground, pods: Sequence[Pod]) -> dict[PodRef, Object]:
     for pod, stem, _ in placed:
         meta = found[pod.ref]["metadata"]
         ground.pods[pod.ref] = Standing(
-            namespace=meta["namespace"], stem=stem, name=meta["name"], uid=meta["uid"], hostname=stem
+            namespace=meta["namespace"],
+            stem=stem,
+            name=meta["name"],
+            uid=meta["uid"],
+            hostname=stem,
+            image=image_of(found[pod.ref]),
         )
     return found
 

@@ -47,6 +47,12 @@ def started(pod: Object) -> str:
     return ""
 
 
+def image_of(pod: Object) -> str:
+    """Return what the probe's container runs, by the digest that the node's runtime says; "" if it does not."""
+    statuses = pod.get("status", {}).get("containerStatuses") or ()
+    return next((str(s.get("imageID") or "") for s in statuses if s["name"] == CONTAINER), "")
+
+
 def runs(pod: Object) -> bool:
     """Say whether a pod's probe runs, has its address and is not about to end."""
     return (

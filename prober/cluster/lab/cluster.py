@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from prober import probe
+from prober import manifest, probe
 from prober.cluster.base import NO_SCTP, Identity
 from prober.cluster.lab import blueprint, orders
 from prober.cluster.lab.faults import FaultKind, parse_fault
@@ -33,6 +33,7 @@ from prober.model import (
     NodeRef,
     Pod,
     PodRef,
+    PolicyRef,
     RemovePod,
     Source,
     Topology,
@@ -146,6 +147,14 @@ class LabCluster:
             for ref, identity in lab.identities.items()
             if blueprint.key(ref) in alive
         }
+
+    def images(self) -> Mapping[PodRef, str]:
+        """Return nothing: what a pod of the lab runs are this machine's own programs, which the survey names."""
+        return {}
+
+    def stored(self, policy: PolicyRef) -> Mapping[str, Any]:
+        """Return a policy as the lab enforces it: it stores no objects, only what they mean."""
+        return manifest.dump(self._lab().state.policies[policy])
 
     def arrivals(self) -> frozenset[str]:
         """Return what datagrams have brought to any listener since the lab was opened."""

@@ -53,11 +53,23 @@ def _found(path: str) -> Tools:
     return Tools(nft=nft, shell=shell, environment={"PATH": path, "LC_ALL": "C"})
 
 
+def versions() -> dict[str, str]:
+    """Return the first line that each program says of itself; LabUnavailableError if one is missing."""
+    path = find_tools().environment["PATH"]
+    asked = {"nft": "--version", "nc": "-h", "dig": "-v"}
+    said = {name: _said(str(shutil.which(name, path=path)), flag) for name, flag in asked.items()}
+    return {name: text.strip().partition("\n")[0] for name, text in said.items()}
+
+
 def usage(nc: str) -> str:
     """Return what `nc -h` says; every variant knows it."""
+    return _said(nc, "-h")
+
+
+def _said(program: str, flag: str) -> str:
     try:
         run = subprocess.run(
-            [nc, "-h"],
+            [program, flag],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
