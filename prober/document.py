@@ -39,6 +39,10 @@ class Value:
     def is_text(self) -> bool:
         return isinstance(self.raw.content, str)
 
+    @property
+    def place(self) -> str:
+        return f"{self.file}:{self.line}"
+
     def mistake(self, what: str, remedy: str = "") -> Mistake:
         return Mistake(file=self.file, line=self.line, key=self.key, what=what, remedy=remedy)
 

@@ -39,10 +39,11 @@ def expectations(
     if only is not None and not scenario.path.startswith(OWN):
         meant = frozenset(only.expand(state, tuple(state.families)))
         wanted = tuple(f for f in wanted if f in meant)
-    return {flow: _expected(flow, written.get(flow), state) for flow in wanted}
+    own = scenario.of_manifests
+    return {flow: _expected(flow, written.get(flow), state, of_manifests=own) for flow in wanted}
 
 
-def _expected(flow: Flow, author: Expectation | None, state: ClusterState) -> Expected:
+def _expected(flow: Flow, author: Expectation | None, state: ClusterState, *, of_manifests: bool) -> Expected:
     judgement = judge(state, flow)
     verdict, by, conflict = _VERDICTS[judgement.ruling], "oracle", ""
     if author is not None:
@@ -51,7 +52,7 @@ def _expected(flow: Flow, author: Expectation | None, state: ClusterState) -> Ex
             verdict, by = (said, "author") if author.named else (verdict, by)
         elif verdict is said:
             by = "author and oracle"
-        else:
+        elif not of_manifests:  # over somebody's own policies it is a finding, beside the cell (proof rule 8)
             conflict = (
                 f"{author.file}:{author.line} expects it {author.ruling}, the policies make it {judgement.ruling}"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from prober.document import Gather, Located, Value, any_text, documents, each, many, nearest, text
@@ -111,7 +112,8 @@ def _policy(value: Value, default_namespace: str | None, fill: Fill) -> NetworkP
     namespace, name = take(lambda v: _metadata(v, default_namespace), fields.get("metadata"), ("", ""))
     spec = take(lambda v: _spec(v, namespace, name, fill), fields.get("spec"), None)
     take.done()
-    return spec or NetworkPolicy(namespace=namespace, name=name, types=frozenset({Direction.INGRESS}))
+    bare = NetworkPolicy(namespace=namespace, name=name, types=frozenset({Direction.INGRESS}))
+    return replace(spec or bare, at=value.place)
 
 
 def _constant(expected: str, remedy: str) -> Callable[[Value], str]:

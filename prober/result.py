@@ -82,6 +82,7 @@ class ScenarioResult:
     trouble: str  # what stopped it; "" if nothing did
     evidence: str  # the cluster's own, collected when it failed
     seconds: float
+    intent: tuple[str, ...] = ()  # what the author expects of somebody's own policies and they contradict: findings
 
     @property
     def cells(self) -> Iterator[CellResult]:
@@ -135,9 +136,9 @@ class RunResult:
         """Return the line that every report begins with (proof rule 11)."""
         counts = self.counts
         skipped = sum(bool(s.skipped) for s in self.scenarios)
-        bad = ", ".join(
-            f"{counts[s]} {s}" for s in (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN) if counts[s]
-        )
+        intent = sum(len(s.intent) for s in self.scenarios)
+        found = {s: counts[s] for s in (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN)} | {"intent": intent}
+        bad = ", ".join(f"{number} {word}" for word, number in found.items() if number)
         denials, allows = self.proved(Verdict.DENIED), self.proved(Verdict.ALLOWED)
         return (
             f"{bad + '; ' if bad else ''}proved {_count(denials, 'denial')} and {_count(allows, 'allow')}"
@@ -147,7 +148,8 @@ class RunResult:
     def exit_code(self, fail_on: tuple[Status, ...] = FAIL_ON) -> int:
         """Return 0, 1, 3 or 130: 1 outranks 130 outranks 3 outranks 0; UNKNOWN is 3 (no proof), never 1."""
         counts = self.counts
-        if any(counts[s] for s in (Status.LEAK, Status.BREAK, Status.FLAKY) if s in fail_on):
+        broken = any(counts[s] for s in (Status.LEAK, Status.BREAK, Status.FLAKY) if s in fail_on)
+        if broken or any(s.intent for s in self.scenarios):
             return 1
         if self.interrupted:
             return 130

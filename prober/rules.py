@@ -52,7 +52,7 @@ def rule(value: Value, side: str, fill: Fill) -> Rule:
     peers = take(many(lambda v: _peer(v, fill)), fields.get(side), ())
     ports = take(many(_port), fields.get("ports"), ())
     take.done()
-    return Rule(peers=peers, ports=ports)
+    return Rule(peers=peers, ports=ports, at=value.place)
 
 
 def _peer(value: Value, fill: Fill) -> Peer:

@@ -16,7 +16,7 @@ from prober.oracle import Ruling, explain
 from prober.outcomes import Status, Verdict
 from prober.proofs import Chapter, Proofs
 from prober.result import CellResult, ReadingResult, RunResult, ScenarioResult, StepResult
-from prober.scenario import Scenario
+from prober.scenario import Scenario, contradictions
 from prober.story import PhaseStory, Story, advance, reopened, tell
 
 
@@ -87,9 +87,10 @@ def judge_scenario(scenario: Scenario, story: Story, terms: Terms) -> ScenarioRe
     """Judge one scenario from its story."""
     steps: tuple[StepResult, ...] = ()
     faults = list(story.faults)
+    intent: list[str] = []
     if story.state is not None:
         try:
-            steps = _steps(scenario.resolved(story.state), story, story.state, terms, faults)
+            steps = _steps(scenario.resolved(story.state), story, story.state, terms, faults, intent)
         except (ProberError, LookupError, TypeError, ValueError, AttributeError) as error:
             faults.append(f"it cannot be judged: {type(error).__name__}: {error}")
     if faults:
@@ -110,6 +111,7 @@ def judge_scenario(scenario: Scenario, story: Story, terms: Terms) -> ScenarioRe
         trouble="; ".join(troubles),
         evidence=story.evidence,
         seconds=max(0.0, story.until - story.begin),
+        intent=tuple(intent),
     )
 
 
@@ -120,9 +122,12 @@ def _unproved(cell: CellResult, fault: str) -> CellResult:
 
 
 def _steps(
-    scenario: Scenario, story: Story, first: ClusterState, terms: Terms, faults: list[str]
+    scenario: Scenario, story: Story, first: ClusterState, terms: Terms, faults: list[str], intent: list[str]
 ) -> tuple[StepResult, ...]:
-    """Judge every phase in order; what a journal should have and has not goes to `faults`."""
+    """Judge every phase in order; what a journal should have and has not goes to `faults`.
+
+    What the author expects of somebody's own policies, and they contradict, goes to `intent`.
+    """
     chapters: list[Chapter] = []
     state = first
     for told in story.phases:
@@ -130,6 +135,8 @@ def _steps(
         if told.kind == "step":
             step = scenario.steps[told.step]
             state = advance(state, step.actions, told.acted)
+            if scenario.of_manifests:
+                intent += map(str, contradictions(step, state, scenario.families_in(state)))
             if told.rounds and [str(a) for a in step.actions] != [a.action for a in told.acted]:
                 faults.append(f"not every action of `{told.name}` was carried out before its rounds")
         elif told.kind == "restore":

@@ -6,7 +6,7 @@ Known before any packet, so a scenario's expectations can be settled against rea
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_network
 
 from prober.model.names import Addresses, Family
 from prober.model.state import ClusterState
@@ -49,6 +49,24 @@ class AddressPlan:
         return replace(pod, node=number, addresses=block)
 
 
+# What the lab uses itself: pods, Services, nodes, the pods' gateways, external hosts that name no address
+_OWN = tuple(
+    ip_network(block)
+    for block in (
+        *("10.244.0.0/14", "10.248.0.0/14", "10.96.0.0/16", "172.18.0.0/16", "169.254.1.1/32", "203.0.113.0/24"),
+        *("fd00:244::/32", "fd00:10:96::/48", "fd00:172::/32", "fe80::/10", "2001:db8:203::/48"),
+    )
+)
+
+
+def taken(address: IPv4Address | IPv6Address) -> str:
+    """Say why no host outside of the cluster can have an address; "" if one can."""
+    if address.is_multicast or address.is_unspecified or address.is_loopback or address.is_reserved:
+        return "is no host's"
+    own = next((block for block in _OWN if address in block), None)
+    return f"is in {own}, which the lab uses itself" if own else ""
+
+
 def node_addresses(number: int, families: tuple[Family, ...]) -> Addresses:
     """Return the addresses of a node by its number, from 1."""
     return _pair("172.18.0.1", "fd00:172::1", number, families)
@@ -75,7 +93,7 @@ def planned(topology: Topology) -> tuple[ClusterState, AddressPlan]:
     )
     # 203.0.113.0/24 (TEST-NET-3) and 2001:db8::/32: documentation addresses, so that a mistake can reach nobody
     externals = tuple(
-        replace(e, addresses=_pair("203.0.113.10", "2001:db8:203::10", i, families))
+        e if e.addresses else replace(e, addresses=_pair("203.0.113.10", "2001:db8:203::10", i, families))
         for i, e in enumerate(full.externals)
     )
     pods = tuple(plan.place(p) for p in full.pods)

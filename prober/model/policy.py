@@ -110,6 +110,7 @@ class Rule:
 
     peers: tuple[Peer, ...] = ()
     ports: tuple[PolicyPort, ...] = ()
+    at: str = field(default="", compare=False, repr=False)  # FILE:LINE, where it was read from one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +123,7 @@ class NetworkPolicy:
     types: frozenset[Direction]
     ingress: tuple[Rule, ...] = ()
     egress: tuple[Rule, ...] = ()
+    at: str = field(default="", compare=False, repr=False)  # FILE:LINE, where it was read from one
 
     @property
     def ref(self) -> PolicyRef:

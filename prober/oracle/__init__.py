@@ -1,6 +1,6 @@
 """What the specification says of a flow, and which rule says so; it knows the model and nothing of any cluster."""
 
-from prober.oracle.explaining import explain
+from prober.oracle.explaining import explain, grounds
 from prober.oracle.judgement import Doubt, End, Judgement, Leg, Role, RuleRef, Ruling, Side, Topic
 from prober.oracle.judging import judge
 from prober.oracle.pairs import Matrix, matrix
@@ -17,6 +17,7 @@ __all__ = [
     "Side",
     "Topic",
     "explain",
+    "grounds",
     "judge",
     "matrix",
 ]

@@ -32,6 +32,19 @@ def explain(judgement: Judgement, state: ClusterState) -> str:
     return "\n".join(lines)
 
 
+def grounds(judgement: Judgement, state: ClusterState) -> dict[str, str]:
+    """Return what decides a flow, with FILE:LINE where that is known: rules that allow it, or policies that isolate."""
+    found: dict[str, str] = {}
+    for side in judgement.sides:
+        if judgement.ruling is Ruling.DENIED and side.ruling is Ruling.DENIED:
+            found |= {str(ref): state.policies[ref].at for ref in side.isolating}
+        elif judgement.ruling is Ruling.ALLOWED:
+            found |= {
+                str(ref): state.policies[ref.policy].rules(side.direction)[ref.number - 1].at for ref in side.allowing
+            }
+    return found
+
+
 def _headline(leg: Leg) -> str:
     what = "look-up" if leg.role is Role.LOOKUP else "connection"
     return f"{what}{f' by {leg.via}' if leg.via else ''} to {leg.destination} is {leg.ruling}:"

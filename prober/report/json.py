@@ -83,6 +83,7 @@ def _scenario(scenario: ScenarioResult) -> dict[str, Any]:
         "trouble": scenario.trouble,
         "evidence": scenario.evidence,
         "seconds": scenario.seconds,
+        "intent": list(scenario.intent),
         "steps": [_step(s) for s in scenario.steps],
     }
 
@@ -177,6 +178,7 @@ def _read_scenario(fields: Fields) -> ScenarioResult:
         trouble=fields.text("trouble"),
         evidence=fields.text("evidence"),
         seconds=fields.number("seconds"),
+        intent=fields.texts("intent") if "intent" in fields.data else (),  # versions before 0.2 did not write it
     )
 
 

@@ -54,6 +54,8 @@ def _suite(result: RunResult, scenario: ScenarioResult) -> Element:
     for number, step in numbered(scenario.steps):
         name = f"{number} {step.name}" if number else step.kind
         _judge(_case(suite, scenario, name, step.seconds), result, scenario, step)
+    for finding in scenario.intent:
+        _add(_case(suite, scenario, "intent", 0), "failure", "intent", finding)
     if scenario.skipped:
         _add(_case(suite, scenario, "the scenario", 0), "skipped", "", scenario.skipped)
     elif scenario.trouble:

@@ -10,7 +10,7 @@ from prober.durations import show_duration
 from prober.outcomes import SEVERITY, Status, Verdict
 from prober.report.tables import LEGEND, tables
 from prober.result import CellResult, RunResult, ScenarioResult, StepResult
-from prober.scenario import OWN
+from prober.scenario import MANIFESTS, OWN
 from prober.terminal import coloured, one_line, printable
 
 FAILURES = (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN)
@@ -39,14 +39,19 @@ def explain_command(path: str, cell: CellResult, number: int) -> str:
     if path.startswith(OWN):
         return "prober doctor --cluster kube"
     step = f" --step {number}" if number else ""
-    return f"prober explain {shlex.quote(path)} {shlex.quote(str(cell.flow))}{step}"
+    return f"prober explain {_written(path)} {shlex.quote(str(cell.flow))}{step}"
 
 
 def again_command(cluster: str, path: str, cell: CellResult) -> str:
     """Return the command that probes this cell alone: in the same lab, or by kubectl while the pod is there."""
     if not cluster.startswith("lab"):
         return cell.again
-    return f"prober run {shlex.quote(path)} --only {shlex.quote(str(cell.flow))}{cluster.removeprefix('lab')}"
+    return f"prober run {_written(path)} --only {shlex.quote(str(cell.flow))}{cluster.removeprefix('lab')}"
+
+
+def _written(path: str) -> str:
+    """Return a scenario's path for a shell: a file, or the flags that name the manifests it is made of."""
+    return path if path.startswith(MANIFESTS) else shlex.quote(path)
 
 
 def cell_line(cell: CellResult) -> str:
@@ -100,7 +105,11 @@ class _Page:
         return self._paint(status, _COLOURS.get(status, "green" if status is Status.PASS else "faint"))
 
     def _scenario(self, scenario: ScenarioResult) -> Iterator[str]:
-        yield f"{self._status(scenario.status)} {_scenario_line(scenario)}"
+        only_intent = scenario.intent and scenario.status is Status.PASS
+        word = self._paint("INTENT", "red") if only_intent else self._status(scenario.status)
+        yield f"{word} {_scenario_line(scenario)}"
+        for finding in scenario.intent:
+            yield from _indented(f"intent: {finding}", 2)
         if scenario.trouble:
             yield from _indented(f"trouble: {scenario.trouble}", 2)
         shown = False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from prober.document import nearest
+from collections.abc import Iterable, Sequence
+
+from prober.document import Located, nearest
 from prober.errors import Mistake
 from prober.flows import AnyPod, FlowPattern, service_ports
 from prober.model import (
@@ -18,16 +20,11 @@ from prober.model import (
 )
 from prober.scenario.records import Expectation, Scenario, Step
 
-EVERYTHING = FlowPattern(source=AnyPod(), target=AnyPod())
-
 
 def matrix(scenario: Scenario, state: ClusterState) -> tuple[Flow, ...]:
-    """Return the cells of a state: every pod to every declared port, and what any step's expectations name beside.
-
-    Of a scenario with `cells: named` only the latter.
-    """
+    """Return the cells of a state: those that the scenario asks, and what any step's expectations name beside."""
     families = scenario.families_in(state)
-    cells = dict.fromkeys(() if scenario.named_only else EVERYTHING.expand(state, families))
+    cells = dict.fromkeys(flow for pattern in scenario.cells for flow in pattern.expand(state, families))
     for step in scenario.steps:
         for expectation in step.expect:
             cells.update(dict.fromkeys(expectation.pattern.expand(state, families)))
@@ -42,6 +39,17 @@ def expected(step: Step, state: ClusterState, families: tuple[Family, ...]) -> d
 def conflicts(step: Step, state: ClusterState, families: tuple[Family, ...]) -> tuple[Mistake, ...]:
     """Return the expectations of a step that match no cell or that contradict each other in the state after it."""
     return _settled(step, state, families)[1]
+
+
+def unmet(
+    asked: Iterable[Located[FlowPattern]], states: Sequence[ClusterState], families: tuple[Family, ...]
+) -> tuple[Mistake, ...]:
+    """Return the cells asked for that are there in no state."""
+    return tuple(
+        found.at.mistake(*_missing(found.it, states[-1]))
+        for found in asked
+        if not any(found.it.expand(state, families) for state in states)
+    )
 
 
 def _settled(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prober.errors import Mistake
 from prober.model import ClusterState, Family, Flow, PodRef, Protocol
-from prober.oracle import Matrix, Ruling, explain, judge, matrix
+from prober.oracle import Matrix, Ruling, explain, grounds, judge, matrix
 from prober.scenario.cells import expected
 from prober.scenario.records import Expectation, Scenario, Step
 from prober.scenario.story import planned_states
@@ -46,11 +46,13 @@ def _ruling(flow: Flow, state: ClusterState, pairs: dict[tuple[int, Protocol, Fa
 
 def _mistake(expectation: Expectation, flows: list[Flow], state: ClusterState) -> Mistake:
     more = f" (one of {len(flows)} such flows of this line)" if len(flows) > 1 else ""
-    reason = "; ".join(line.strip() for line in explain(judge(state, flows[0]), state).splitlines())
+    judgement = judge(state, flows[0])
+    reason = "; ".join(line.strip() for line in explain(judgement, state).splitlines())
+    places = "".join(f"; {name} is in {at}" for name, at in grounds(judgement, state).items() if at)
     return Mistake(
         file=expectation.file,
         line=expectation.line,
         key=expectation.key,
-        what=f"expected {expectation.ruling}, but {reason}{more}",
+        what=f"expected {expectation.ruling}, but {reason}{places}{more}",
         remedy="correct the expectation or the policies",
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from prober.document import Gather, Value, document, many, nearest, sentence, text
+from prober.document import Gather, Located, Value, document, many, nearest, sentence, some, text
 from prober.errors import InputError, Mistake, UsageError
+from prober.flows import FlowPattern
 from prober.model import AddPod, ClusterState, Family, NodeRef, Protocol, Topology
-from prober.scenario.records import SUFFIX, Need, Scenario, Step
-from prober.scenario.steps import Draft, Open, read_step
+from prober.scenario.records import EVERY_CELL, MANIFESTS, SUFFIX, Need, Scenario, Step
+from prober.scenario.steps import Draft, Open, read_pattern, read_step
 from prober.scenario.story import tell
 from prober.scenario.topology import KEYS, read_topology
 from prober.yamltext import MAX_BYTES, decoded, shortened
@@ -94,9 +96,11 @@ def _opener(path: str, read: Callable[[str], str], texts: dict[str, str]) -> Ope
 
     def open_file(name: str) -> tuple[str, str]:
         part = PurePosixPath(name)
-        if part.is_absolute() or ".." in part.parts:
-            raise ValueError(_outside(name))
         full = str(PurePosixPath(path).parent / part)
+        if path.startswith(MANIFESTS):  # not of one directory, and read already: named as the user named them
+            full = name
+        elif part.is_absolute() or ".." in part.parts:
+            raise ValueError(_outside(name))
         if full not in texts:
             texts[full] = read(full)
         return full, texts[full]
@@ -117,24 +121,24 @@ def _load(path: str, read: Callable[[str], str], state: ClusterState | None) -> 
     tags = take(many(_tag), fields.get("tags"), ())
     requires = take(many(_need), fields.get("requires"), ())
     families = take(_families, fields.get("families"), ())
-    named_only = take(_named_only, fields.get("cells"), False)
-    topology, known = read_topology(fields, take)
+    asked = take(_asked, fields.get("cells"), None)
+    topology, known = read_topology(fields, take, of_manifests=path.startswith(MANIFESTS))
     open_file = _opener(path, read, texts)
     drafts = take(many(lambda v: read_step(v, known, len(topology.nodes), open_file)), fields.get("steps"), ())
     take.mistakes += _misnamed(drafts)
     take.done()
     if not drafts:
         raise fields["steps"].wrong("there is no step", "write at least one")
-    steps = tell(topology, fields["pods"], drafts, families, state)
+    steps = tell(topology, fields["pods"], drafts, asked or (), families, state)
     uses = _uses(topology, steps, families, texts)
     return Scenario(
-        name=PurePosixPath(path).name.removesuffix(SUFFIX),
+        name=_name(path),
         path=path,
         summary=summary,
         tags=tags,
         requires=tuple(n for n in Need if n in requires or n in uses),
         families=families,
-        named_only=named_only,
+        cells=(EVERY_CELL,) if asked is None else tuple(a.it for a in asked),
         topology=topology,
         steps=steps,
         texts=texts,
@@ -163,12 +167,23 @@ def _need(value: Value) -> Need:
     return Need(word)
 
 
-def _named_only(value: Value) -> bool:
+def _name(path: str) -> str:
+    """Return what people call a scenario: its file's name, or that of the manifests it is made of."""
+    if not path.startswith(MANIFESTS):
+        return PurePosixPath(path).name.removesuffix(SUFFIX)
+    last = shlex.split(path)[-1]
+    return "stdin" if last == "-" else PurePosixPath(last).name.removesuffix(".yaml") or last
+
+
+def _asked(value: Value) -> tuple[Located[FlowPattern], ...] | None:
+    """Read which cells are asked beside those that expectations name; None: every one."""
+    if value.is_list:
+        return some(many(lambda v: Located(read_pattern(v), v)))(value)
     words = ("all", "named")
     word = text(value)
     if word not in words:
-        raise value.wrong(f"`{shortened(word)}` is no choice of cells", nearest(word, words, "one of"))
-    return word == "named"
+        raise value.wrong(f"`{shortened(word)}` is no choice of cells", nearest(word, words, "a list of flows, or"))
+    return None if word == "all" else ()
 
 
 def _families(value: Value) -> tuple[Family, ...]:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-from prober.flows import FlowPattern
+from prober.flows import AnyPod, FlowPattern
 from prober.model import Action, ClusterState, Family, Topology
 
 SUFFIX = ".scenario.yaml"
 OWN = "prober:/"  # begins the paths of scenarios that prober writes itself: no file's does
+MANIFESTS = ("--policies ", "--workloads ")  # begin the path of a scenario made of somebody's manifests: the flags
+EVERY_CELL = FlowPattern(source=AnyPod(), target=AnyPod())  # every pod to every declared port
 Said = Literal["allowed", "denied"]
 
 
@@ -60,10 +62,15 @@ class Scenario:
     tags: tuple[str, ...] = ()
     requires: tuple[Need, ...] = ()  # what the author wrote, and what the scenario plainly uses
     families: tuple[Family, ...] = ()  # none: the cluster's primary one
-    named_only: bool = False  # only cells that expectations name; else every pod to every declared port beside them
+    cells: tuple[FlowPattern, ...] = (EVERY_CELL,)  # what is asked beside the cells that expectations name
     topology: Topology
     steps: tuple[Step, ...]
     texts: Mapping[str, str] = field(repr=False)  # by path: enough to read it again without the disk
+
+    @property
+    def of_manifests(self) -> bool:
+        """Say whether it was made of somebody's own policies: what they contradict is a finding, not a mistake."""
+        return self.path.startswith(MANIFESTS)
 
     def resolved(self, state: ClusterState) -> Scenario:
         """Return the scenario with the addresses of `state` in its manifests, where a real cluster gave others."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from prober.document import Gather, Located, T, Value, documents, each, one_or_many, sentence, some, text
-from prober.flows import ANY, parse_pattern
+from prober.document import Gather, Located, T, Value, document, documents, each, one_or_many, sentence, some, text
+from prober.flows import ANY, FlowPattern, parse_pattern
 from prober.manifest import read as read_policies
 from prober.model import NAME_LABEL, LabelNamespace, LabelPod, Pod, PodRef, PolicyRef
 from prober.scenario.records import Expectation, Said
@@ -47,7 +47,7 @@ def read_step(value: Value, known: Known, nodes: int, open_file: Open) -> Draft:
         label=take(some(lambda v: _label(v, known)), fields.get("label"), ()),
         delete=take(one_or_many(_located(_policy_name)), fields.get("delete"), ()),
         manifests=take(lambda v: _manifests(v, open_file), fields.get("apply"), ()),
-        expect=take(_expect, fields.get("expect"), ()),
+        expect=take(lambda v: _expect(v, open_file), fields.get("expect"), ()),
     )
     take.done()
     if len(fields) == 1:
@@ -97,30 +97,41 @@ def _manifests(value: Value, open_file: Open) -> tuple[Value, ...]:
     def read(item: Value) -> tuple[Value, ...]:
         if item.is_mapping:
             return (item,)
-        try:
-            path, content = open_file(text(item))
-        except ValueError as error:
-            what, _, remedy = str(error).partition("; ")
-            raise item.wrong(what, remedy) from None
-        return documents(content, path)
+        return documents(*_opened(item, open_file))
 
     found = tuple(m for manifests in one_or_many(read)(value) for m in manifests)
     read_policies(found, fill=unfilled)  # its mistakes, with all the others; its policies when addresses are known
     return found
 
 
-def _expect(value: Value) -> tuple[Expectation, ...]:
+def _opened(value: Value, open_file: Open) -> tuple[str, str]:
+    """Return the text of the file that is named here, and its path."""
+    try:
+        path, content = open_file(text(value))
+    except ValueError as error:
+        what, _, remedy = str(error).partition("; ")
+        raise value.wrong(what, remedy) from None
+    return content, path
+
+
+def read_pattern(value: Value) -> FlowPattern:
+    """Read a flow, or a pattern of flows."""
+    try:
+        return parse_pattern(text(value))
+    except ValueError as error:
+        what, _, remedy = str(error).partition("; ")
+        raise value.wrong(shortened(what), remedy) from None
+
+
+def _expect(value: Value, open_file: Open) -> tuple[Expectation, ...]:
     def line(ruling: Said) -> Callable[[Value], Expectation]:
         def read(at: Value) -> Expectation:
-            try:
-                pattern = parse_pattern(text(at))
-            except ValueError as error:
-                what, _, remedy = str(error).partition("; ")
-                raise at.wrong(shortened(what), remedy) from None
-            return Expectation(pattern=pattern, ruling=ruling, file=at.file, line=at.line, key=at.key)
+            return Expectation(pattern=read_pattern(at), ruling=ruling, file=at.file, line=at.line, key=at.key)
 
         return read
 
+    if value.is_text:
+        value = document(*_opened(value, open_file))
     take = Gather()
     fields = take.fields(value, ("allowed", "denied"))
     found = take(one_or_many(line("allowed")), fields.get("allowed"), ())

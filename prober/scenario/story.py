@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from prober.document import Gather, Located, Value, nearest
-from prober.flows import ANY
+from prober.flows import ANY, FlowPattern
 from prober.manifest import read as read_policies
 from prober.model import (
     Action,
@@ -28,7 +28,7 @@ from prober.model import (
     Topology,
 )
 from prober.model.plan import AddressPlan, planned
-from prober.scenario.cells import conflicts
+from prober.scenario.cells import conflicts, unmet
 from prober.scenario.records import Scenario, Step
 from prober.scenario.steps import Draft
 from prober.scenario.templates import filled_from, nearest_pod
@@ -43,11 +43,16 @@ Thing = TypeVar("Thing", Pod, External, Node)
 
 
 def tell(
-    topology: Topology, at: Value, drafts: Iterable[Draft], families: tuple[Family, ...], real: ClusterState | None
+    topology: Topology,
+    at: Value,
+    drafts: Iterable[Draft],
+    asked: Sequence[Located[FlowPattern]],
+    families: tuple[Family, ...],
+    real: ClusterState | None,
 ) -> tuple[Step, ...]:
     """Return the steps, or raise all their mistakes; `real` gives addresses where a cluster has its own.
 
-    `at` is where the pods stand.
+    `at` is where the pods stand; `asked` are the cells that the scenario names itself.
     """
     try:
         story = _Story(topology, real)
@@ -57,10 +62,14 @@ def tell(
         raise at.wrong(clash, _OTHER)
     take = Gather()
     steps = []
+    wanted = families or story.state.families[:1]
+    states = [story.state]
     for draft in drafts:
         step = Step(name=draft.name, actions=tuple(story.carry_out(draft, take)), expect=draft.expect)
-        take.mistakes += conflicts(step, story.state, families or story.state.families[:1])
+        take.mistakes += conflicts(step, story.state, wanted)
         steps.append(step)
+        states.append(story.state)
+    take.mistakes += unmet(asked, states, wanted)
     take.done()
     return tuple(steps)
 

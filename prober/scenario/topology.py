@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from prober.document import Gather, Value, each, flag, many, nearest, text
 from prober.flows import ANY, RESERVED_NAMESPACES
 from prober.model import (
     NAME_LABEL,
+    Addresses,
     External,
+    Family,
     Labels,
     Namespace,
     Node,
@@ -21,7 +24,7 @@ from prober.model import (
     ServicePort,
     Topology,
 )
-from prober.model.plan import MAX_NODES
+from prober.model.plan import MAX_NODES, taken
 from prober.syntax import DNS_LABEL, PORT_NAME, check_key, labels, port_number, port_number_or_name, protocol, spelled
 from prober.yamltext import shortened
 
@@ -33,9 +36,13 @@ _SHORT_PORT = re.compile(r"([0-9]{1,5})/(tcp|udp|sctp)")
 Known = Mapping[str, Namespace] | None  # the scenario's namespaces; None: they could not be read
 
 
-def read_topology(fields: Mapping[str, Value], take: Gather) -> tuple[Topology, Known]:
-    """Read the topology's keys among a file's; its mistakes go to `take`."""
-    namespaces = take(each(_namespace), fields.get("namespaces"), None)
+def read_topology(fields: Mapping[str, Value], take: Gather, *, of_manifests: bool = False) -> tuple[Topology, Known]:
+    """Read the topology's keys among a file's; its mistakes go to `take`.
+
+    Manifests may put their own into namespaces that every cluster has.
+    """
+    own = () if of_manifests else _CLUSTERS_OWN
+    namespaces = take(each(lambda key, v: _namespace(key, v, own)), fields.get("namespaces"), None)
     known = None if namespaces is None else {n.name: n for n in namespaces}
     nodes = dict(take(each(_node), fields.get("nodes"), ()))
     last = max(NODES, *nodes) if nodes else NODES
@@ -43,7 +50,7 @@ def read_topology(fields: Mapping[str, Value], take: Gather) -> tuple[Topology, 
         namespaces=namespaces or (),
         pods=take(each(lambda key, v: read_pod(key, v, known, last)), fields.get("pods"), ()),
         services=take(each(lambda key, v: _service(key, v, known)), fields.get("services"), ()),
-        externals=take(each(_external), fields.get("external"), ()),
+        externals=take(_externals, fields.get("external"), ()),
         nodes=tuple(Node(number=n, ports=nodes.get(n, ())) for n in range(1, last + 1)),
     )
     return topology, known
@@ -104,11 +111,11 @@ def _without_name(value: Value) -> Value:
     return value
 
 
-def _namespace(key: str, value: Value) -> Namespace:
+def _namespace(key: str, value: Value, own: Sequence[str]) -> Namespace:
     check_key(DNS_LABEL, key, value)
     if key in RESERVED_NAMESPACES:
         raise value.wrong(f"`{key}/` begins other ends of flows", "choose another name")
-    if key in _CLUSTERS_OWN:
+    if key in own:
         raise value.wrong(f"`{key}` belongs to the cluster", "choose another name; selectors may still name it")
     if value.is_null:
         return Namespace(name=key)
@@ -137,13 +144,49 @@ def _service(key: str, value: Value, known: Known) -> Service:
     return Service(namespace=namespace, name=name, selector=selector, ports=ports, headless=headless)
 
 
+def _externals(value: Value) -> tuple[External, ...]:
+    found = each(lambda key, v: (_external(key, v), v))(value)
+    first: dict[str, str] = {}
+    for host, at in found:
+        for address in host.addresses.values():
+            if (other := first.setdefault(address, host.name)) != host.name:
+                raise at.wrong(f"{other} has the address {address} too", "give each host its own")
+    return tuple(host for host, _ in found)
+
+
 def _external(key: str, value: Value) -> External:
     check_key(DNS_LABEL, key, value)
     take = Gather()
-    fields = take.fields(value, ("ports",), ("ports",))
+    fields = take.fields(value, ("ports", "address"), ("ports",))
     ports = take(_ports, fields.get("ports"), ())
+    addresses = take(_addresses, fields.get("address"), {})
     take.done()
-    return External(name=key, ports=ports)
+    return External(name=key, ports=ports, addresses=addresses)
+
+
+def _addresses(value: Value) -> Addresses:
+    """Read where an external host is in the lab: an address, or one of each family."""
+    found: dict[Family, str] = {}
+    for member in value.members() if value.is_list else (value,):
+        address = _address(member)
+        family = Family.IPV4 if address.version == 4 else Family.IPV6
+        if family in found:
+            raise member.wrong(f"a second {family} address", "a host has one of each family")
+        found[family] = str(address)
+    if Family.IPV4 not in found:
+        raise value.wrong("no ipv4 address", "name one, an ipv6 address may stand beside it: [192.0.2.7, 2001:db8::7]")
+    return found
+
+
+def _address(value: Value) -> IPv4Address | IPv6Address:
+    try:
+        address = ip_address(text(value))
+    except ValueError:
+        what = f"`{shortened(text(value))}` is no address"
+        raise value.wrong(what, "write one like 192.0.2.7 or 2001:db8::7") from None
+    if why := taken(address):
+        raise value.wrong(f"{address} {why}", "choose another")
+    return address
 
 
 def _node(key: str, value: Value) -> tuple[int, tuple[Port, ...]]:
