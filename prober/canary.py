@@ -19,8 +19,8 @@ from prober.result import CellResult, ScenarioResult
 from prober.scenario import OWN, SUFFIX, Scenario, loads
 
 NOBODY = "nobody enforces network policies on this cluster"
-PODS_PER_NODE = 3
-_AT_MOST = 30  # nodes of one canary: 90 pods
+PODS_PER_NODE = 4  # three, and a witness
+_AT_MOST = 30  # nodes of one canary: 120 pods
 _POD = re.compile(r"(?:open|target|source)-([0-9]+)")
 
 _HEAD = """\

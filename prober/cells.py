@@ -1,8 +1,9 @@
 """From a flow to what a round must send: its own probe, and the flows that vouch for it (proof rules 1 and 4).
 
-A denial counts only where its target was seen alive in the very round. A pod of ours vouches for itself, by connecting
-to its own address, which no policy may block (semantics 23). What is not ours (a resolver, the API server, a node, an
-external host) is vouched for by the witness, a pod in a namespace of its own that no policy of the scenario selects.
+A denial counts only where its target, and the way to it, were seen alive in the very round. A pod of ours vouches for
+itself, by connecting to its own address, which no policy may block (semantics 23). The way between two nodes, and what
+is not ours (a resolver, the API server, a node, an external host), is vouched for by witnesses: pods on those nodes, in
+a namespace of their own that no policy of the scenario selects.
 """
 
 from __future__ import annotations
@@ -24,53 +25,54 @@ from prober.model import (
     NodeRef,
     Pod,
     PodRef,
+    Port,
     Protocol,
     Service,
     ServiceRef,
+    Source,
     Topology,
 )
-from prober.model.plan import planned
 from prober.probe import Kind, Probe
-from prober.scenario import Scenario, matrix
 
-WITNESS = PodRef("prober-witness", "witness")
+WITNESSES = "prober-witness"  # their namespace
+WITNESS_PORT = 8080
 DNS_PORT = 53
 
 
-def needs_witness(flow: Flow) -> bool:
-    """Say whether a flow's target cannot vouch for itself."""
-    return not isinstance(flow.target, PodRef | ServiceRef)
-
-
-def furnished(scenario: Scenario) -> Topology:
-    """Return the topology to open: with a witness if any flow asks what cannot vouch for itself."""
-    state, _ = planned(scenario.topology)
-    if any(needs_witness(f) for f in matrix(scenario, state)):
-        return with_witness(scenario.topology)
-    return scenario.topology
-
-
-def with_witness(topology: Topology) -> Topology:
-    """Return the topology with the witness in it."""
-    pod = Pod(namespace=WITNESS.namespace, name=WITNESS.name, system=True)
-    return replace(
-        topology, namespaces=(*topology.namespaces, Namespace(name=WITNESS.namespace)), pods=(*topology.pods, pod)
+def with_witnesses(topology: Topology) -> Topology:
+    """Return the topology with a witness on every node that its pods may get, and no less than two."""
+    asked = {p.node for p in topology.pods}
+    named = {n for n in asked if n is not None}
+    if None in asked or not asked:  # such pods take turns on the first two, where there are two
+        named |= {1, min(2, len(topology.nodes))}
+    nodes = sorted(named) * (2 if len(named) == 1 else 1)
+    pods = tuple(
+        Pod(
+            namespace=WITNESSES,
+            name=f"witness-{i}",
+            node=node,
+            ports=(Port(number=WITNESS_PORT),),
+            system=True,
+        )
+        for i, node in enumerate(nodes, 1)
     )
+    return replace(topology, namespaces=(*topology.namespaces, Namespace(name=WITNESSES)), pods=(*topology.pods, *pods))
 
 
 def vouchers(flow: Flow, state: ClusterState) -> tuple[Flow, ...]:
     """Return the flows that must connect in a round for a denial in that round to count; none: nothing can."""
     match flow.target:
         case PodRef() as ref:
-            return (replace(flow, source=ref),)
+            return _reached(flow, (replace(flow, source=ref),), state)
         case ServiceRef() as ref:
-            return _own(flow, state.services[ref], state) if ref in state.services else ()
+            return _reached(flow, _own(flow, state.services[ref], state), state) if ref in state.services else ()
         case HostName(name):
             service = state.service_named(name, flow.source) if isinstance(flow.source, PodRef) else None
             own = _own(flow, state.services[service], state) if service else ()
-            return (*own, replace(lookup_leg(flow), source=WITNESS)) if own else ()
+            return (*_reached(flow, own, state), *vouchers(lookup_leg(flow), state)) if own else ()
         case ExternalRef() | NodeRef() | ApiServerRef() | Lookup():
-            return (replace(flow, source=WITNESS),)
+            witness = _witness(flow.source, state)
+            return (replace(flow, source=witness),) if witness else ()
 
 
 def _own(flow: Flow, service: Service, state: ClusterState) -> tuple[Flow, ...]:
@@ -84,6 +86,27 @@ def _own(flow: Flow, service: Service, state: ClusterState) -> tuple[Flow, ...]:
         if number is not None:
             found.append(replace(flow, source=pod.ref, target=pod.ref, port=number))
     return tuple(found)
+
+
+def _reached(flow: Flow, own: tuple[Flow, ...], state: ClusterState) -> tuple[Flow, ...]:
+    """Return the targets' own flows and the ways to them, from a witness beside the source to one beside each target:
+    own addresses answer over loopback, so a network that carries nothing for a while would look like a denial.
+    """
+    near = _witness(flow.source, state)
+    ways = []
+    for target in own:
+        far = _witness(target.source, state, other_than=near)
+        if near is None or far is None:
+            return ()
+        ways.append(replace(flow, source=near, target=far, port=WITNESS_PORT, protocol=Protocol.TCP))
+    return (*own, *dict.fromkeys(ways))
+
+
+def _witness(beside: Source, state: ClusterState, other_than: PodRef | None = None) -> PodRef | None:
+    """Return the witness on the node of `beside`; another where there is none, or where that is the one excepted."""
+    node = state.pods[beside].node if isinstance(beside, PodRef) and beside in state.pods else None
+    rest = [p for p in state.pods.values() if p.namespace == WITNESSES and p.ref != other_than]
+    return next((p.ref for p in sorted(rest, key=lambda p: p.node != node)), None)
 
 
 def lookup_leg(flow: Flow) -> Flow:

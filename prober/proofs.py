@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from prober import journal
 from prober.assess import DENIALS, Reading
-from prober.cells import lookup_leg, vouchers
+from prober.cells import WITNESSES, lookup_leg, vouchers
 from prober.expect import Expected
 from prober.model import ClusterState, Flow, HostName, PodRef, Protocol
 from prober.oracle import Ruling
@@ -92,8 +92,7 @@ class Proofs:
         for voucher in vouching:
             attempt = round_.attempts.get(str(voucher))
             if attempt is None or seen(attempt) is not Outcome.CONNECTED:
-                what = "its own address" if voucher.source == voucher.target else "it from the witness"
-                return f"{voucher.target} was not seen alive: {what} gave {attempt.outcome if attempt else 'no answer'}"
+                return f"{_not_alive(voucher)} gave {attempt.outcome if attempt else 'no answer'}"
         kind = "control" if self._can_have(chapter, flow, "control") else "restore"
         return self._unlike(chapter, flow, round_, kind)
 
@@ -123,6 +122,14 @@ class Proofs:
             if then is None or then != now:
                 return f"{ref} is not who it was {when}"
         return ""
+
+
+def _not_alive(voucher: Flow) -> str:
+    """Say what was not seen alive where a voucher did not connect, and what was asked."""
+    if isinstance(voucher.target, PodRef) and voucher.target.namespace == WITNESSES:
+        return f"the way there was not seen alive: {voucher}"
+    what = "its own address" if voucher.source == voucher.target else f"it from {voucher.source}"
+    return f"{voucher.target} was not seen alive: {what}"
 
 
 def seen(attempt: journal.Attempt) -> Outcome:

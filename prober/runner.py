@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prober import __version__, canary, journal
-from prober.cells import furnished
+from prober.cells import with_witnesses
 from prober.cluster.base import Cluster
 from prober.errors import ClusterError, ProberError
 from prober.expect import expectations
@@ -73,7 +73,7 @@ def run(
     1. Write down what is to be run, with the text of every file: the journal alone is enough to judge; and `facts`.
     2. The canaries first, if there are any: where they are not green nobody's proof would count, and the run ends.
     3. For each scenario that this cluster can run (others are skipped, with the reason):
-       a. open its topology, with a witness where it asks what is not ours, and settle its manifests' addresses;
+       a. open its topology, with witnesses on its nodes, and settle its manifests' addresses;
        b. control: every cell that any step asks must connect while there is no policy;
        c. each step: carry out its actions, then send rounds until every cell agrees and holds, or `settle` ends;
        d. restore: delete the policies, put labels back; every cell must connect again;
@@ -221,7 +221,7 @@ class _Telling:
         """Run the whole of it; False if any cell did not agree in time."""
         until = clock() + self._settings.budget
         self._tell("open", "open")
-        first = self._cluster.open(furnished(self._scenario))
+        first = self._cluster.open(with_witnesses(self._scenario.topology))
         scenario = self._scenario.resolved(first)
         self._log.write(
             journal.Opened(

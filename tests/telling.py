@@ -8,7 +8,7 @@ from functools import cache
 from itertools import count
 from typing import Any
 
-from prober.cells import needs_witness, round_of, with_witness
+from prober.cells import round_of, with_witnesses
 from prober.expect import expectations, unprobeable
 from prober.flows import parse_flow
 from prober.journal import (
@@ -30,7 +30,7 @@ from prober.model.plain import plain_state
 from prober.model.plan import planned
 from prober.outcomes import Outcome, Verdict
 from prober.result import CellResult, RunResult, StepResult
-from prober.scenario import Scenario, Step, loads, matrix
+from prober.scenario import Scenario, Step, loads
 from prober.scenario.story import placed
 from prober.story import reopening
 from prober.verdict import judge
@@ -54,6 +54,7 @@ steps:
       spec: {podSelector: {matchLabels: {app: b}}}
     expect: {denied: [any -> shop/b], allowed: [any -> shop/c]}
 """
+WAY = "prober-witness/witness-1 -> prober-witness/witness-2:8080"
 A_B, A_B_UDP, A_C = "shop/a -> shop/b:80", "shop/a -> shop/b:53/udp", "shop/a -> shop/c:80"
 B_B, C_C = "shop/b -> shop/b:80", "shop/c -> shop/c:80"
 
@@ -86,9 +87,7 @@ class Journalist:
         self.scenario: Scenario = loads({PATH: text}, PATH)
         self._ticks = count(100)
         self._rounds = 0
-        flows = matrix(self.scenario, planned(self.scenario.topology)[0])
-        topology = self.scenario.topology
-        self.first, self._plan = planned(with_witness(topology) if any(map(needs_witness, flows)) else topology)
+        self.first, self._plan = planned(with_witnesses(self.scenario.topology))
         self.state: ClusterState = self.first
         self.events: list[Event] = [
             RunStarted(

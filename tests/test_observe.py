@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from prober.cells import round_of
+from prober.cells import round_of, with_witnesses
 from prober.cluster.fake import FakeCluster, Says
 from prober.errors import ClusterError
 from prober.flows import parse_flow
@@ -19,7 +19,7 @@ from prober.model import Flow
 from prober.observe import Observer, RoundInFlight, Slots
 from prober.outcomes import Outcome
 from tests.running import enforcing, loaded
-from tests.telling import A_B, A_B_UDP, A_C, B_B, C_C, DENY_B
+from tests.telling import A_B, A_B_UDP, A_C, B_B, C_C, DENY_B, WAY
 
 FLOWS = tuple(map(parse_flow, (A_B, A_B_UDP, A_C, B_B, C_C)))
 
@@ -28,7 +28,7 @@ def observed(
     cluster: FakeCluster, flows: tuple[Flow, ...] = FLOWS, rounds: int = 1, workers: int = 4
 ) -> tuple[list[RoundInFlight], tuple[Event, ...], Observer]:
     """Make rounds, one after the other."""
-    cluster.open(loaded(DENY_B).topology)
+    cluster.open(with_witnesses(loaded(DENY_B).topology))
     log, made = Journal(), []
     with ThreadPoolExecutor(workers) as executor:
         observer = Observer(cluster, log, "s", timeout=1, executor=executor, on_seen=lambda: None)
@@ -49,7 +49,8 @@ def test_each_flow_is_attempted_once() -> None:
     assert ["shop/a", "shop/b", "shop/c"] == sorted(e.source for e in events if isinstance(e, Clock))
     assert dict.fromkeys(FLOWS, Outcome.CONNECTED) == this.seen
     assert (True, 0) == (this.done, this.unbegun)
-    ids = {"kube-system/coredns", "shop/a", "shop/b", "shop/c"}
+    witnesses = {"prober-witness/witness-1", "prober-witness/witness-2"}
+    ids = {"kube-system/coredns", "shop/a", "shop/b", "shop/c"} | witnesses
     assert ids == set(events[-1].pods)
     assert ["shop/a#0", "0", "10.244.8.1"] != events[-1].pods["shop/b"]
 
@@ -181,7 +182,7 @@ def test_vouchers_are_part_of_the_round() -> None:
     """Flows and what vouches for them are attempted alike, in the same round."""
     says: Says = enforcing
     cluster = FakeCluster(says)
-    cluster.open(loaded(DENY_B).topology)
+    cluster.open(with_witnesses(loaded(DENY_B).topology))
     flows = round_of((parse_flow(A_B),), cluster.state)
     _, events, _ = observed(FakeCluster(says), flows)
-    assert {A_B, B_B} == {e.flow for e in events if isinstance(e, Attempt)}
+    assert {A_B, B_B, WAY} == {e.flow for e in events if isinstance(e, Attempt)}

@@ -9,6 +9,7 @@ from math import inf
 
 import pytest
 
+from prober.cells import with_witnesses
 from prober.cluster.fake import Asked, FakeCluster, Says
 from prober.errors import ClusterError
 from prober.expect import Expected, expectations
@@ -35,7 +36,7 @@ class Scene:
     def __init__(self, says: Says, *, settle: float = 5.0, until: float = inf, timeout: int = 1) -> None:
         self.scenario = loaded(DENY_B)
         self.cluster = FakeCluster(says)
-        self.cluster.open(self.scenario.topology)
+        self.cluster.open(with_witnesses(self.scenario.topology))
         self.log = Journal()
         self.stop = threading.Event()
         self.progress: list[tuple[int, int]] = []

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from prober.cells import with_witness
+from prober.cells import with_witnesses
 from prober.model import API_SERVICE, ClusterState, Family, PodRef
 from prober.model.plain import plain_state, read_addresses, read_state
 from prober.model.plan import planned
@@ -35,7 +35,7 @@ steps: [{name: s, expect: {allowed: [bank/none -> shop/a:80]}}]
 @pytest.mark.parametrize("text", [RICH, DENY_B], ids=["rich", "plain"])
 def test_state_is_read_back_equal(text: str) -> None:
     """A journal alone gives back the state that a cluster had given."""
-    state, _ = planned(with_witness(loaded(text).topology))
+    state, _ = planned(with_witnesses(loaded(text).topology))
     assert state == read_state(json.loads(json.dumps(plain_state(state))))
     assert state.api_server == API_SERVICE
 

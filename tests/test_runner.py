@@ -39,7 +39,7 @@ from prober.progress import Progress
 from prober.result import RunResult
 from prober.verdict import judge
 from tests.running import Time, enforcing, flapping, ignoring, late, loaded, ran, still
-from tests.telling import A_B, A_C, DENY_B, phase
+from tests.telling import A_B, A_C, DENY_B, WAY, phase
 
 PASS, LEAK, BREAK, FLAKY, UNKNOWN = Status.PASS, Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN
 
@@ -574,19 +574,6 @@ def test_actions_are_done_in_order_and_undone() -> None:
 
 
 @pytest.mark.usefixtures("time")
-def test_witness_comes_where_it_is_needed() -> None:
-    """Rule 1: a scenario that asks what is not ours gets a witness, another does not."""
-    external = (
-        "summary: x\nnamespaces: {shop: {}}\npods: {shop/a: {}}\nexternal: {p: {ports: [443]}}\n"
-        "steps: [{name: s, expect: {allowed: [shop/a -> ext/p]}}]\n"
-    )
-    witness = PodRef("prober-witness", "witness")
-    one, other = FakeCluster(enforcing), FakeCluster(enforcing)
-    ran([external, DENY_B], [one, other], jobs=1)
-    assert [True, False] == [witness in c.state.pods for c in (one, other)]
-
-
-@pytest.mark.usefixtures("time")
 def test_what_a_cluster_lacks_is_skipped_with_its_reason() -> None:
     """Rule 11: a scenario that cannot run here is skipped, told so, and a run of nothing else is exit 3."""
     cluster = FakeCluster(enforcing)
@@ -607,7 +594,7 @@ def test_what_a_cluster_lacks_is_skipped_with_its_reason() -> None:
 def test_only_asks_what_is_meant() -> None:
     """--only: no other cell is probed, only what vouches for it besides."""
     result, events = ran([DENY_B], only=parse_pattern("shop/a -> shop/b:80"))
-    assert {A_B, "shop/b -> shop/b:80"} == {e.flow for e in events if isinstance(e, Attempt)}
+    assert {A_B, "shop/b -> shop/b:80", WAY} == {e.flow for e in events if isinstance(e, Attempt)}
     assert (0, "proved 1 denial and 0 allows") == (result.exit_code(), result.proof[:28])
 
 

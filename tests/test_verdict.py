@@ -36,6 +36,7 @@ from tests.telling import (
     DENY_B,
     OK,
     PATH,
+    WAY,
     Told,
     cell,
     changed,
@@ -437,7 +438,7 @@ NO_LOOKUP = SERVICE.replace(
     "spec: {podSelector: {matchLabels: {app: a}}, policyTypes: [Egress]}",
 ).replace("shop/a: {}", "shop/a: {labels: {app: a}}")
 NO_LOOKUP = NO_LOOKUP.replace("shop/a -> name/web:80]", "shop/a -> name/web:80, shop/a -> dns/web]")
-WITNESS_DNS = "prober-witness/witness -> dns/web"
+WITNESS_DNS = "prober-witness/witness-1 -> dns/web"
 NAMELESS = {A_NAME: "NO_NAME"}
 
 
@@ -488,7 +489,7 @@ def test_lookup_is_denied_and_vouched_for_by_the_witness() -> None:
     """Rule 4: a look-up is a cell like any other, any answer connects it, and the witness vouches."""
     assert verdict_of(A_DNS, NO_LOOKUP).status is PASS
     assert verdict_of(A_DNS, NO_LOOKUP, steps=[[Told(seen={A_DNS: "CONNECTED"})] * 2]).status is LEAK
-    assert verdict_of(A_DNS, NO_LOOKUP, steps=[[replaced("prober-witness/witness")] * 2]).status is UNKNOWN
+    assert verdict_of(A_DNS, NO_LOOKUP, steps=[[replaced("prober-witness/witness-1")] * 2]).status is UNKNOWN
 
 
 EXTERNAL = """\
@@ -510,11 +511,19 @@ steps:
 @pytest.mark.parametrize("target", ["ext/partner:443", "apiserver"])
 def test_what_is_not_ours_is_vouched_for_by_the_witness(target: str) -> None:
     """Rule 1: an external host, a node or the API server lives in a round where the witness reaches it."""
-    flow, witness = f"shop/a -> {target}", f"prober-witness/witness -> {target}"
+    flow, witness = f"shop/a -> {target}", f"prober-witness/witness-1 -> {target}"
     assert verdict_of(flow, EXTERNAL).status is PASS
     found = verdict_of(flow, EXTERNAL, steps=[[Told(seen={witness: "TIMED_OUT"})] * 2])
     assert found.status is UNKNOWN
-    assert "it from the witness gave TIMED_OUT" in found.reason
+    assert "it from prober-witness/witness-1 gave TIMED_OUT" in found.reason
+
+
+def test_denial_counts_only_where_the_way_was_open() -> None:
+    """Rule 1: own addresses answer over loopback; a network that carries nothing for a while denies nothing."""
+    found = verdict_of(A_B, DENY_B, steps=[[Told(seen={WAY: "TIMED_OUT"})] * 2])
+    assert found.status is UNKNOWN
+    assert f"the way there was not seen alive: {WAY} gave TIMED_OUT" in found.reason
+    assert verdict_of(A_B, DENY_B, steps=[[Told(seen={WAY: "TIMED_OUT"}), Told(), Told()]]).status is PASS
 
 
 def test_external_source_is_judged_by_its_target() -> None:

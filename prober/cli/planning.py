@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from prober.cells import round_of
+from prober.cells import round_of, with_witnesses
 from prober.cli.choosing import asked, checked, tagged
 from prober.cli.output import say
 from prober.durations import show_duration
@@ -34,7 +34,8 @@ class _Cost:
 
 def plan(args: Namespace) -> int:
     """Say what a run with these options would make and send."""
-    scenarios = asked(tagged(checked(args.PATH), args.tag), args.only)
+    chosen = asked(tagged(checked(args.PATH), args.tag), args.only)
+    scenarios = [replace(s, topology=with_witnesses(s.topology)) for s in chosen]
     say("".join(f"{line}\n" for line in (_on_a_cluster() if args.cluster == "kube" else [_IN_THE_LAB])))
     costs = []
     for scenario in scenarios:
@@ -57,7 +58,7 @@ def _on_a_cluster() -> Iterator[str]:
     from prober.cluster.kube.access import NEEDS
 
     yield "kube: nothing was asked of a cluster; addresses and times are those that the lab would have"
-    yield "  first the canary, once: a namespace, three pods on every node that can run them, and two policies"
+    yield "  first the canary, once: four pods on every node that can run them, and two policies"
     yield "  each scenario's namespaces get names of the run (pr-RUN-...), each pod a Job, each open topology a Lease;"
     yield "  all of it carries the label prober/run and is removed at the end (--keep leaves it)"
     yield "  permissions, in all namespaces (`prober doctor --cluster kube` asks the cluster for them):"

@@ -30,6 +30,7 @@ class AddressPlan:
             raise ValueError(f"{nodes} nodes: the lab has 1 to {MAX_NODES}")
         self._families = families
         self._used = [0] * nodes
+        self._used_above = [0] * nodes
         self._turn = 0
 
     def place(self, pod: Pod) -> Pod:
@@ -40,10 +41,11 @@ class AddressPlan:
             self._turn += 1
         if pod.host_network:
             return replace(pod, node=number, addresses=node_addresses(number, self._families))
-        self._used[number - 1] += 1
-        k = self._used[number - 1]
-        if k > _PODS_PER_NODE:
+        used = self._used_above if pod.system else self._used  # so that no pod of a scenario moves for one of ours
+        used[number - 1] += 1
+        if self._used[number - 1] + self._used_above[number - 1] > _PODS_PER_NODE:
             raise ValueError(f"node {number} is full: the lab puts at most {_PODS_PER_NODE} pods on one")
+        k = _PODS_PER_NODE + 1 - used[number - 1] if pod.system else used[number - 1]
         v4 = str(IPv4Address("10.244.0.0") + (number - 1) * (_PODS_PER_NODE + 1))
         block = _pair(v4, f"fd00:244:0:{number:x}::", k, self._families)
         return replace(pod, node=number, addresses=block)

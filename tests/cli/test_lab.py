@@ -64,6 +64,16 @@ def test_late_lab_is_measured(code: int, settle: str, prober: Run, scenarios: Pa
         assert "LEAK" == cell["status"]
 
 
+def test_outage_is_no_denial(prober: Run, scenarios: Path) -> None:
+    """Nothing enforces, and after each change nothing gets through for a while: own addresses live, both controls
+    connect, and every round of a step that allows nothing may fall into the outage.
+    """
+    code, out, _ = prober("run", DENY, "--only", LEAKING, "--fault", "outage:2500ms", "--settle", "4s")
+
+    assert 1 == code
+    assert f"LEAK {LEAKING}: connected" in out
+
+
 @contextmanager
 def under_way(*argv: str) -> Iterator[subprocess.Popen[str]]:
     """Start a run that never agrees, and wait until it has sent its first packet."""

@@ -98,15 +98,15 @@ def test_plan_tells_what_a_run_makes_and_sends(prober: Run) -> None:
     assert 0 == code
     assert out.startswith("lab: ")
     assert "deny (s/deny.scenario.yaml): Default deny in payments" in out
-    assert "makes 2 namespaces, 2 pods, 2 nodes, and a resolver" in out
+    assert "makes 3 namespaces, 4 pods, 2 nodes, and a resolver" in out
     assert "pods: payments/postgres (10.244.0.1, fd00:244:0:1::1, node 1), marketing/web (10.244.8.1" in out
     assert "policies: payments/default-deny" in out
-    # control and restore once, the step twice: two cells and each target to itself
-    assert 2 == out.count("sends at least 16 attempts in 1 step")
+    # control and restore once, the step twice: two cells, each target to itself, each way between the nodes
+    assert 2 == out.count("sends at least 24 attempts in 1 step")
     assert "takes at least 6.3 s" in out
-    assert "takes at least 332 ms" in out
+    assert "takes at least 348 ms" in out
     assert (
-        "2 scenarios, 1 at once: at least 32 attempts and 6.7 s; a step that does not agree takes up to 30.0 s" in out
+        "2 scenarios, 1 at once: at least 48 attempts and 6.7 s; a step that does not agree takes up to 30.0 s" in out
     )
 
 
@@ -115,4 +115,4 @@ def test_plan_takes_the_selection(prober: Run) -> None:
     _, out, _ = prober("plan", "s", "--tag", "idle", "--only", "shop/a -> any")
 
     assert "1 scenario, " in out
-    assert "at least 8 attempts" in out
+    assert "at least 12 attempts" in out

@@ -85,7 +85,12 @@ class _Agent:
             return
         change = orders.deciding(state, "", self._regime, translate=False)
         self._enforcement.put(
-            change["policies"], [], delay=change["delay"], turns=change["turns"], meanwhile=lambda: None
+            change["policies"],
+            [],
+            delay=change["delay"],
+            turns=change["turns"],
+            outage=change["outage"],
+            meanwhile=lambda: None,
         )
         print(f"generation {self._regime.policies}: {len(policies)} policies, {len(state.pods)} pods", flush=True)
         self._regime = self._regime.after(change)

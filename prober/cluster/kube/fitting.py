@@ -18,7 +18,7 @@ def lacking(needs: Collection[str], topology: Topology, nodes: Nodes, target: Ku
         return f"no node can run probe pods: {_aside(nodes)}"
     if "two-nodes" in needs and len(nodes.usable) < 2:
         return f"needs two nodes, and one can run probe pods{': ' + _aside(nodes) if nodes.left_out else ''}"
-    highest = max((p.node or 1 for p in topology.pods), default=1)
+    highest = _highest(topology)
     if highest > max(2, len(nodes.usable)):
         return f"needs {highest} nodes, and {len(nodes.usable)} can run probe pods"
     if "host-network" in needs and not target.allow_host_network:
@@ -32,7 +32,7 @@ def lacking(needs: Collection[str], topology: Topology, nodes: Nodes, target: Ku
 
 def refuse(topology: Topology, nodes: Nodes, target: KubeTarget) -> None:
     """Raise ClusterError for a topology that cannot or must not be made here."""
-    highest = max((p.node or 1 for p in topology.pods), default=1)
+    highest = _highest(topology)
     if len(nodes.usable) < highest:
         raise ClusterError(
             f"the scenario puts pods on {highest} nodes, and {len(nodes.usable)} can run them: {_aside(nodes)}"
@@ -41,6 +41,11 @@ def refuse(topology: Topology, nodes: Nodes, target: KubeTarget) -> None:
         raise ClusterError(f"{len(topology.pods)} pods are more than the {target.max_pods} allowed (--max-pods)")
     if not target.allow_host_network and (guest := next((p for p in topology.pods if p.host_network), None)):
         raise ClusterError(f"pod {guest.ref} is in its node's network; allow that with --allow-host-network")
+
+
+def _highest(topology: Topology) -> int:
+    """Return the highest node number that a scenario's own pods ask for; prober's are put where there is room."""
+    return max((p.node or 1 for p in topology.pods if not p.system), default=1)
 
 
 def _aside(nodes: Nodes) -> str:

@@ -55,7 +55,9 @@ def start_pods(ground: Ground, pods: Sequence[Pod]) -> dict[PodRef, Object]:
     placed = []
     for pod in pods:
         ground.made += 1
-        number = pod.node or (ground.made - 1) % min(2, len(ground.nodes.usable)) + 1
+        usable = len(ground.nodes.usable)
+        number = pod.node or (ground.made - 1) % min(2, usable) + 1
+        number = (number - 1) % usable + 1  # more only for a witness: what needs more nodes was refused
         placed.append((pod, stem_for(ground.made, pod.name, ground.marks.topology), ground.nodes.name(number)))
 
     def make(one: tuple[Pod, str, str]) -> None:

@@ -139,6 +139,7 @@ class _Lab:
             change["services"],
             delay=change["delay"],
             turns=change["turns"],
+            outage=change["outage"],
             meanwhile=lambda: self._fabric.add_hosts(change["hosts"]),
         )
         for name, text in change["resolvers"]:

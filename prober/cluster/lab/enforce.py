@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     Running = list[tuple[str, int, int]]  # node's key, process, its output
 
 _TURN = 1.0  # seconds, by DESIGN's `flap`
+_NOTHING_PASSES = (
+    "add table inet prober_outage { chain nothing { type filter hook forward priority -10; policy drop; }; }\n"
+)
+_ALL_PASSES = "add table inet prober_outage\ndelete table inet prober_outage\n"
 # Characters that surely fit into one transaction: a rule of 40 characters may be 500 bytes of netlink, and 200,000 is
 # the limit. What fits goes together, because each nft costs 5 ms.
 _TOGETHER = 12_000
@@ -97,7 +101,7 @@ class Nft:
 
 
 class Enforcement:
-    """When which rules are loaded: at once, late, or on and off by turns."""
+    """When which rules are loaded: at once, late, or on and off by turns, or with an outage before."""
 
     def __init__(self, nft: Nft) -> None:
         self._nft = nft
@@ -114,9 +118,13 @@ class Enforcement:
         *,
         delay: float,
         turns: Sequence[PlainTurns],
+        outage: float,
         meanwhile: Callable[[], None],
     ) -> None:
-        """Put rules in force, policies after `delay` seconds; from then on by turns if there are `turns`."""
+        """Put rules in force, policies after `delay` seconds; from then on by turns if there are `turns`.
+
+        Nodes forward nothing for `outage` seconds from now.
+        """
         late = bool(delay)
         self._nft.load([*services, *(() if late else policies)], meanwhile)
         if late:
@@ -124,6 +132,10 @@ class Enforcement:
         elif turns:
             self._turns, self._on = turns, True
             self._next_turn = time.monotonic() + _TURN
+        if outage:
+            nodes = [node for node, _, _ in policies]
+            self._nft.load([(node, (), _NOTHING_PASSES) for node in nodes])
+            self._due = [(time.monotonic() + outage, [(node, (), _ALL_PASSES) for node in nodes])]
 
     def pause(self) -> float | None:
         """Return the seconds until something is due."""

@@ -25,6 +25,7 @@ class FaultKind(StrEnum):
     ONE_NODE = "one-node"
     LATE = "late"
     FLAP = "flap"
+    OUTAGE = "outage"
     DEAD_LISTENER = "dead-listener"
     LOST_ADDRESS = "lost-address"
     DEAD_LAB = "dead-lab"
@@ -32,15 +33,16 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One way to lie; `delay` (seconds) belongs to `late` alone."""
+    """One way to lie; `delay` (seconds) belongs to those that last."""
 
     kind: FaultKind
     delay: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.delay:g}s" if self.kind is FaultKind.LATE else str(self.kind)
+        return f"{self.kind}:{self.delay:g}s" if self.kind in LASTING else str(self.kind)
 
 
+LASTING = (FaultKind.LATE, FaultKind.OUTAGE)  # how long after a change of policy: named with a duration
 NOT_ENFORCING = Fault(kind=FaultKind.IGNORE_ALL)  # what `flap` compiles while it is off
 
 
@@ -48,17 +50,17 @@ def parse_fault(text: str) -> Fault:
     """Return the fault that `--fault` names: `ignore-except`, `late:2s`; UsageError lists the valid ones."""
     name, colon, rest = text.strip().partition(":")
     if name not in tuple(FaultKind):
-        known = ", ".join(f"{k}:DURATION" if k is FaultKind.LATE else k for k in FaultKind)
+        known = ", ".join(f"{k}:DURATION" if k in LASTING else k for k in FaultKind)
         raise UsageError(f"--fault {text!r}: no such fault; there are {known}")
     kind = FaultKind(name)
-    if kind is not FaultKind.LATE:
+    if kind not in LASTING:
         if colon:
             raise UsageError(f"--fault {text!r}: {kind} takes no value")
         return Fault(kind=kind)
     try:
         return Fault(kind=kind, delay=parse_duration(rest))
     except ValueError as error:
-        raise UsageError(f"--fault {text!r}: {error}; write it as late:2s") from error
+        raise UsageError(f"--fault {text!r}: {error}; write it as {kind}:2s") from error
 
 
 def distorted(policies: tuple[NetworkPolicy, ...], fault: Fault | None, node: int) -> tuple[NetworkPolicy, ...]:
@@ -67,7 +69,7 @@ def distorted(policies: tuple[NetworkPolicy, ...], fault: Fault | None, node: in
     The faults that are not about the rules (late, flap and the broken things) leave them as they are.
     """
     match fault.kind if fault is not None else None:
-        case FaultKind.IGNORE_ALL:
+        case FaultKind.IGNORE_ALL | FaultKind.OUTAGE:
             return ()
         case FaultKind.ONE_NODE:
             return policies if node == _ENFORCING_NODE else ()

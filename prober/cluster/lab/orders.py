@@ -74,8 +74,9 @@ def _change(state: ClusterState, token: str, regime: Regime, *, adds: Iterable[P
         "zone": zone_of(state) if translate else None,
         "services": [_plain(n, compile_services(state, n, regime.services)) for n in numbers] if translate else [],
         "policies": policies,
-        "delay": fault.delay if fault is not None else 0.0,
+        "delay": fault.delay if fault is not None and fault.kind is FaultKind.LATE else 0.0,
         "turns": [_turns(n, regime.policies) for n in numbers] if _flaps(fault) else [],
+        "outage": fault.delay if fault is not None and fault.kind is FaultKind.OUTAGE else 0.0,
     }
 
 

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from prober.cluster.lab.faults import Fault, FaultKind, distorted, parse_fault
+from prober.cluster.lab.faults import LASTING, Fault, FaultKind, distorted, parse_fault
 from prober.errors import UsageError
 from prober.model import (
     EVERYTHING,
@@ -32,24 +32,28 @@ def _policy(*rules: Rule, types: frozenset[Direction] = frozenset(Direction)) ->
 TRUE = _policy(Rule(peers=(HERE, BLOCK), ports=(WEB,)), Rule(peers=(THERE,)))
 
 
-@pytest.mark.parametrize("kind", [k for k in FaultKind if k is not FaultKind.LATE])
+@pytest.mark.parametrize("kind", [k for k in FaultKind if k not in LASTING])
 def test_every_kind_is_parsed_by_its_name(kind: FaultKind) -> None:
     """A fault is written as its kind."""
     assert Fault(kind=kind) == parse_fault(str(Fault(kind=kind)))
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(2.0, "late:2s"), (0.5, "late:500ms"), (60.0, " late:1m ")])
-def test_late_carries_its_delay(seconds: float, text: str) -> None:
+def test_a_fault_that_lasts_carries_its_delay(seconds: float, text: str) -> None:
     """The delay has a unit, and is kept in seconds."""
     assert Fault(kind=FaultKind.LATE, delay=seconds) == parse_fault(text)
+    assert Fault(kind=FaultKind.OUTAGE, delay=seconds) == parse_fault(text.replace("late", "outage"))
 
 
 def test_a_fault_is_shown_as_it_is_written() -> None:
     """What stands in a report can be given to --fault again."""
+    assert "outage:2.5s" == str(parse_fault("outage:2500ms"))
     assert parse_fault("late:500ms") == parse_fault(str(parse_fault("late:500ms")))
 
 
-@pytest.mark.parametrize("text", ["", "ignore-everything", "Flap", "late", "late:", "late:2", "late:-1s", "flap:1s"])
+@pytest.mark.parametrize(
+    "text", ["", "ignore-everything", "Flap", "late", "late:", "late:2", "late:-1s", "flap:1s", "outage"]
+)
 def test_what_is_no_fault_is_refused(text: str) -> None:
     """A wrong name or a missing duration is a mistake on the command line, exit 2, that quotes what was given."""
     with pytest.raises(UsageError, match=repr(text)) as caught:
