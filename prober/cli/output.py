@@ -107,12 +107,16 @@ def rendered(
     verbose: bool = False,
 ) -> str:
     """Return the run as a report of a format."""
-    from prober.report import json, junit, text
+    from prober.report import json, junit, markdown, prometheus, text
 
     match form:
         case "json":
             return json.render(result, events)
         case "junit":
             return junit.render(result)
+        case "markdown":
+            return markdown.render(result)
+        case "prometheus":
+            return prometheus.render(result)
         case _:
             return text.render(result, colour=colour, width=width, verbose=verbose)

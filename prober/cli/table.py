@@ -110,6 +110,7 @@ _LIES = (
 )  # fmt: skip
 _FAIL_ON = Flag(name="--fail-on", metavar="STATUSES", help="what makes the exit code 1 (unknown: 3)",
                 default="leak,break,flaky,unknown", read=values.fail_on)  # fmt: skip
+_FORMATS = f"{', '.join(values.FORMATS[:-1])} or {values.FORMATS[-1]}"
 _VERBOSE = Flag(name="--verbose", help="tables of all steps, all open cells, all evidence, tracebacks")
 _QUIET = Flag(name="--quiet", help="no progress, and of the text report only its first two lines")
 
@@ -120,7 +121,7 @@ COMMANDS = (
         operands=(_PATHS,),
         flags=(
             *_WHERE, *_PODS, *_HOSTS, *_SELECTION, _FAIL_ON, *_PACE, *_LIES,
-            Flag(name="--report", metavar="FORMAT=FILE", help="text, json or junit into a file, - for stdout",
+            Flag(name="--report", metavar="FORMAT=FILE", help=f"{_FORMATS} into a file, - for stdout",
                  repeat=True, read=values.report),
             Flag(name="--keep", help="leave pods and policies in place afterwards", cluster="kube"),
             _VERBOSE, _QUIET,
@@ -160,8 +161,8 @@ COMMANDS = (
         help="judge a stored run again and render it, probing nothing",
         operands=(Operand(name="RESULT", help="a json report, or a run's journal (.jsonl)"),),
         flags=(
-            Flag(name="--format", metavar="FORMAT", help="text, json or junit", default="text",
-                 read=values.one_of("text", "json", "junit")),
+            Flag(name="--format", metavar="FORMAT", help=_FORMATS, default="text",
+                 read=values.one_of(*values.FORMATS)),
             Flag(name="--output", metavar="FILE", help="where to, - for stdout", default="-"),
             _FAIL_ON,
             _VERBOSE,
