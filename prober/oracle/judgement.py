@@ -26,6 +26,7 @@ class Topic(StrEnum):
 
     HAIRPIN = "hairpin"
     SOURCE_NAT = "source address"
+    TRANSLATION = "address of a Service"
     NAMED_PORT = "named port"
     OWN_NODE = "own node"
     HOST_NETWORK = "hostNetwork"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
+
 from prober.model import ClusterState, Direction, Family, IPBlock, NetworkPolicy, Pod, PodPeer, PolicyPort, Rule
 from prober.oracle.judgement import Address, Doubt, End, Fit, Leg, Topic, both, either
 
@@ -19,7 +21,11 @@ def rule_fits(state: ClusterState, policy: NetworkPolicy, rule: Rule, direction:
     if not rule.peers:  # every end, pods or not (semantics 15)
         return _any_port_fits(rule, leg)
     return either(
-        both(peer_fits(state, policy.namespace, peer, other, leg.family), _ports_beside(peer, rule, direction, leg))
+        both(
+            peer_fits(state, policy.namespace, peer, other, leg.family)
+            or _before_translation(state, peer, direction, leg),
+            _ports_beside(peer, rule, direction, leg),
+        )
         for peer in rule.peers
     )
 
@@ -34,6 +40,17 @@ def peer_fits(state: ClusterState, home: str, peer: PodPeer | IPBlock, end: End,
     if not pods_fit(state, home, peer, end.pod):
         return False
     return _host_network(end.pod) if end.pod.host_network else True
+
+
+def _before_translation(state: ClusterState, peer: PodPeer | IPBlock, direction: Direction, leg: Leg) -> Fit:
+    """Return a doubt where an ipBlock holds the Service's own address: an engine may look before it is translated."""
+    if not isinstance(peer, IPBlock) or direction is Direction.INGRESS or not leg.via:
+        return False
+    address = state.services[leg.via].addresses.get(leg.family)
+    if address is None or block_fits(peer, ip_address(address), leg.family) is not True:
+        return False
+    text = f"{peer} holds {address} of {leg.via}, but not {leg.target.name} behind it; most engines see only that"
+    return Doubt(topic=Topic.TRANSLATION, text=text, rule=28)
 
 
 def pods_fit(state: ClusterState, home: str, peer: PodPeer, pod: Pod) -> bool:

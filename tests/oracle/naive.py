@@ -1,8 +1,8 @@
 """A second reader of the specification: NetworkPolicies over raw Kubernetes objects, slow and literal.
 
-It shares no line with prober, not even its model or its YAML reader: it reads dictionaries as the API serves them. Sources are the
-comments of k8s.io/api networking/v1 types.go and defaults.go (v1.34), labels/selector.go and the documentation; numbers in
-comments are those of the rules in docs/rules.md. What the specification leaves open is MAYBE.
+It shares no line with prober, not even its model or its YAML reader: it reads dictionaries as the API serves them.
+Sources are the comments of k8s.io/api networking/v1 types.go and defaults.go (v1.34), labels/selector.go and the
+documentation; numbers in comments are those of the rules in docs/rules.md. What is left open there is MAYBE.
 """
 
 from __future__ import annotations
@@ -19,76 +19,60 @@ WORDS = {NO: "DENIED", MAYBE: "INDETERMINATE", YES: "ALLOWED"}
 
 
 class End(NamedTuple):
-    """One end of a flow: an address, and the pod or the node that it belongs to, if any."""
+    """One end of a flow: an address, the pod that it belongs to, and the node on whose own network it is."""
 
     address: str
     pod: Object | None = None
-    node: str | None = None  # of which this address is one
+    node: str | None = None
 
 
 def pod_to_pod(world: World, source: Object, target: Object, port: int, protocol: str, family: int) -> int:
     """Answer for a connection from pod to pod by the target's own address; `family` is 4 or 6."""
+    one, other = _pod_end(source, family), _pod_end(target, family)
+    if one is None or other is None:
+        return MAYBE  # 27: there is nothing to ask
     if _same(source, target):
         return YES  # 23: a pod cannot block access to itself
-    return _readings(world, _pod_end(source, family), _pod_end(target, family), port, protocol)
+    return _connection(world, one, other, port, protocol)
 
 
 def pod_to_address(world: World, source: Object, address: str, port: int, protocol: str) -> int:
     """Answer for a connection from a pod to an address of no pod: a node's, or one outside of the cluster."""
-    end = End(address, node=_node_of(world, address))
-    return _readings(world, _pod_end(source, _family(address)), end, port, protocol)
+    one = _pod_end(source, _family(address))
+    other = End(address, node=_node_of(world, address))
+    return MAYBE if one is None else _connection(world, one, other, port, protocol)
 
 
 def address_to_pod(world: World, address: str, target: Object, port: int, protocol: str) -> int:
     """Answer for a connection to a pod from an address of no pod."""
-    end = End(address, node=_node_of(world, address))
-    return _readings(world, end, _pod_end(target, _family(address)), port, protocol)
+    one, other = End(address, node=_node_of(world, address)), _pod_end(target, _family(address))
+    return MAYBE if other is None else _connection(world, one, other, port, protocol)
 
 
-def pod_to_service(world: World, source: Object, service: Object, port: int, protocol: str, family: int) -> int | None:
-    """Answer for a connection by a Service's address; None where nobody is behind it."""
-    cluster_ip = next(ip for ip in service["spec"]["clusterIPs"] if _family(ip) == family)
+def pod_to_service(world: World, source: Object, service: Object, port: int, protocol: str, family: int) -> int:
+    """Answer for a connection by a Service's address; MAYBE where nobody is behind it."""
+    one = _pod_end(source, family)
+    cluster_ips = [ip for ip in service["spec"]["clusterIPs"] if _family(ip) == family]
     answers = set()
     for backend in world["pods"]:
         number = _target_port(service, backend, port, protocol)
-        if number is None:
+        if number is None or not cluster_ips:
             continue
-        if _same(source, backend):
+        other = _pod_end(backend, family)
+        if one is None or other is None or _same(source, backend):
             answers.add(MAYBE)  # 23: by its own Service is undefined
-        else:
-            ends = _pod_end(source, family), _pod_end(backend, family)
-            answers.add(_readings(world, *ends, number, protocol, before_nat=cluster_ip))  # 28, 33: the backend counts
-    if not answers:
-        return None
+        else:  # 28, 33: the backend and its port count
+            answers.add(_connection(world, one, other, number, protocol, before_nat=cluster_ips[0]))
     return answers.pop() if len(answers) == 1 else MAYBE
 
 
-def _readings(world: World, source: End, target: End, port: int, protocol: str, before_nat: str = "") -> int:
-    """Answer under each way in which a pod in its node's network may be taken (41); MAYBE where they differ."""
-    answers = set()
-    for one in _ways(source):
-        for other in _ways(target):
-            answers.add(_connection(world, one, other, port, protocol, before_nat))
-    return answers.pop() if len(answers) == 1 else MAYBE
-
-
-def _ways(end: End) -> list[End]:
-    if end.pod is None or not end.pod["spec"].get("hostNetwork"):
-        return [end]
-    return [end, End(end.address, node=end.pod["spec"]["nodeName"])]
-
-
-def _connection(world: World, source: End, target: End, port: int, protocol: str, before_nat: str) -> int:
+def _connection(world: World, source: End, target: End, port: int, protocol: str, before_nat: str = "") -> int:
     """6: both ends have to let it pass, and neither has precedence; 7: replies are not asked about."""
     leaving, entering = YES, YES
     if source.pod is not None:
         leaving = _direction(world, "Egress", source.pod, source, target, port, protocol, before_nat)
-        if target.node is not None and target.node == source.pod["spec"]["nodeName"] and leaving == NO:
-            leaving = MAYBE  # 40: types.go has no such clause for egress, the documentation has
     if target.pod is not None:
         entering = _direction(world, "Ingress", target.pod, source, target, port, protocol, "")
-        if source.node is not None and source.node == target.pod["spec"]["nodeName"]:
-            entering = YES  # 40: "OR if the traffic source is the pod's local node"
     return min(leaving, entering)
 
 
@@ -108,7 +92,15 @@ def _direction(
         rules, side = ("ingress", "from") if direction == "Ingress" else ("egress", "to")
         for rule in spec.get(rules) or []:
             found = max(found, _rule(world, policy, rule, side, source, target, port, protocol, before_nat))  # 5
-    return found if isolated else YES  # 1
+    if not isolated:
+        return YES  # 1
+    other = source if direction == "Ingress" else target
+    own_node = other.node is not None and other.node == subject["spec"]["nodeName"]
+    if own_node and direction == "Ingress":
+        return YES  # 40: "OR if the traffic source is the pod's local node"
+    if subject["spec"].get("hostNetwork"):
+        return MAYBE  # 41: policies may be ignored
+    return max(found, MAYBE) if own_node else found  # 40: types.go has no such clause for egress, the docs have
 
 
 def _policy_types(spec: Object) -> list[str]:
@@ -143,19 +135,25 @@ def _rule(
 def _peer(world: World, policy: Object, peer: Object, end: End, before_nat: str) -> int:
     block = peer.get("ipBlock")
     if block is not None:
-        covers = [_in_block(address, block) for address in (end.address, before_nat) if address]
-        return YES if all(covers) else MAYBE if any(covers) else NO  # 24; 28: before or after translation is open
-    if end.pod is None:
-        return NO  # selectors take pods
-    namespace = end.pod["metadata"]["namespace"]
+        if _in_block(end.address, block):
+            return YES  # 24
+        return MAYBE if before_nat and _in_block(before_nat, block) else NO  # 28: whether before or after is undefined
+    if end.pod is not None:
+        if not _selected(world, policy, peer, end.pod):
+            return NO
+        return MAYBE if end.pod["spec"].get("hostNetwork") else YES  # 41: selectors do not match them reliably
+    guests = [p for p in world["pods"] if p["spec"].get("hostNetwork") and p["spec"]["nodeName"] == end.node]
+    return MAYBE if any(_selected(world, policy, peer, p) for p in guests) else NO  # 41: they share the address
+
+
+def _selected(world: World, policy: Object, peer: Object, pod: Object) -> bool:
+    namespace = pod["metadata"]["namespace"]
     pods, namespaces = peer.get("podSelector"), peer.get("namespaceSelector")
     if namespaces is None:  # 16; 17: an empty one is not an absent one
-        fits = namespace == policy["metadata"]["namespace"]
+        fits = bool(namespace == policy["metadata"]["namespace"])
     else:
         fits = selects(namespaces, _namespace_labels(world, namespace))
-    if pods is not None:
-        fits = fits and selects(pods, _labels(end.pod))
-    return YES if fits else NO
+    return fits and (pods is None or selects(pods, _labels(pod)))
 
 
 def _port(entry: Object, side: str, peer: Object | None, target: End, port: int, protocol: str) -> int:
@@ -168,7 +166,9 @@ def _port(entry: Object, side: str, peer: Object | None, target: End, port: int,
         last = entry.get("endPort")
         return YES if wanted <= port <= (wanted if last is None else last) else NO  # 34, 36
     # 35: a name is looked up on the pod that is connected to, whoever is the policy's subject
-    if target.pod is None or (wanted, protocol, port) not in _container_ports(target.pod):
+    if target.pod is None:
+        return MAYBE
+    if (wanted, protocol, port) not in _container_ports(target.pod):
         return NO
     by_block = side == "to" and peer is not None and peer.get("ipBlock") is not None
     return MAYBE if by_block else YES  # kubernetes#99256
@@ -233,8 +233,10 @@ def _same(one: Object, other: Object) -> bool:
     return all(one["metadata"][k] == other["metadata"][k] for k in ("namespace", "name"))
 
 
-def _pod_end(pod: Object, family: int) -> End:
-    return End(next(e["ip"] for e in pod["status"]["podIPs"] if _family(e["ip"]) == family), pod=pod)
+def _pod_end(pod: Object, family: int) -> End | None:
+    addresses = [entry["ip"] for entry in pod["status"]["podIPs"] if _family(entry["ip"]) == family]
+    node = pod["spec"]["nodeName"] if pod["spec"].get("hostNetwork") else None
+    return End(addresses[0], pod=pod, node=node) if addresses else None
 
 
 def _node_of(world: World, address: str) -> str | None:

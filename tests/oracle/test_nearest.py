@@ -102,9 +102,9 @@ def missed(text: str, *rules: Rule) -> str:
         pytest.param("rule 1: its ipBlock ::/0 holds no ipv4 address", TO_DB, [rule(block("::/0"))], id="family"),
         pytest.param(
             "rule 1: its ipBlock 10.96.0.0/16 holds the address of svc/pay/pg, "
-            "but policies see its backend's, 10.244.0.2 (semantics 28)",
+            "but policies see its backend's, 10.244.0.2 (semantics 28), and it allows 81/TCP, not 5432/TCP",
             "pay/api -> svc/pay/pg:80",
-            [rule(block("10.96.0.0/16"))],
+            [rule(block("10.96.0.0/16"), port(81))],
             id="address-of-the-service",
         ),
         pytest.param(
