@@ -182,5 +182,6 @@ def _why(own: Sequence[ScenarioResult]) -> str:
     """Say what a canary that shows no leak is instead of green; its own results say why."""
     for one in own:
         if one.status is not Status.PASS:
-            return f"{one.name} is {one.status}"
+            notes = f" ({'; '.join(one.remarks)})" if one.remarks else ""
+            return f"{one.name} is {one.status}{notes}"
     return "there was no canary"

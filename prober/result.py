@@ -80,6 +80,7 @@ class ScenarioResult:
     steps: tuple[StepResult, ...]
     skipped: str  # why nothing of it was run; "" if it was
     trouble: str  # what stopped it; "" if nothing did
+    remarks: tuple[str, ...] = ()  # what a reader must know and no verdict says, like policies of others
     evidence: str  # the cluster's own, collected when it failed
     seconds: float
     intent: tuple[str, ...] = ()  # what the author expects of somebody's own policies and they contradict: findings
@@ -119,6 +120,7 @@ class RunResult:
     evidence: Evidence = field(
         default_factory=Evidence
     )  # what an auditor asks: which cluster, who, which engines and policies
+    remarks: tuple[str, ...] = ()  # what a reader must know and no verdict says, like nodes that are not covered
 
     @property
     def banner(self) -> str:

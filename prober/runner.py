@@ -15,19 +15,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from prober import __version__, canary, journal
+from prober.aside import Aside
 from prober.cells import with_witnesses
 from prober.cluster.base import Cluster
-from prober.errors import ClusterError, ProberError
+from prober.errors import ProberError
 from prober.expect import expectations
 from prober.flows import FlowPattern
 from prober.journal import Journal
-from prober.model import Action, AddPod, ApplyPolicy, ClusterState, DeletePolicy
-from prober.model.plain import plain_state
+from prober.model import Action, AddPod, ApplyPolicy, ClusterState
 from prober.observe import clock
 from prober.phases import Phases, StoppedError, disagreeing
 from prober.progress import Progress
 from prober.scenario import Scenario, Step
-from prober.story import reopening
+from prober.story import plain_opening, reopening
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +66,12 @@ def run(
     run_id: str,
     cluster_name: str,
     canaries: Sequence[Scenario] = (),
+    remarks: Sequence[str] = (),
     facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Run scenarios, `settings.jobs` at once, into the journal; trouble is written there, never raised.
 
-    1. Write down what is to be run, with the text of every file: the journal alone is enough to judge; and `facts`.
+    1. Write down what is to be run, with the text of every file: enough to judge by; and `facts`, `remarks`.
     2. The canaries first, if there are any: where they are not green nobody's proof would count, and the run ends.
     3. For each scenario that this cluster can run (others are skipped, with the reason):
        a. open its topology, with witnesses on its nodes, and settle its manifests' addresses;
@@ -93,6 +94,8 @@ def run(
             facts=dict(facts or {}),
         )
     )
+    for remark in remarks:
+        log.write(journal.Remark(scenario="", text=remark))
     with (
         ThreadPoolExecutor(settings.workers, "stream") as streams,
         ThreadPoolExecutor(settings.jobs, "scenario") as jobs,
@@ -187,14 +190,6 @@ def _closing(cluster: Cluster, path: str, log: Journal) -> Iterator[Cluster]:
             log.write(journal.Trouble(scenario=path, text=f"clean-up: {error}"))
 
 
-def _evidence(cluster: Cluster) -> str:
-    """Return the cluster's evidence; that there is none must not spoil what was seen."""
-    try:
-        return cluster.evidence()
-    except ClusterError as error:
-        return f"no evidence: {error}"
-
-
 class _Telling:
     """One scenario on one cluster, from open to restore."""
 
@@ -215,7 +210,7 @@ class _Telling:
         self._stop = stop
         self._streams = streams
         self._tell = tell
-        self._collected = False  # the evidence, once: what was in force when cells first did not agree
+        self._aside = Aside(cluster, log, scenario.path)
 
     def tell(self) -> bool:
         """Run the whole of it; False if any cell did not agree in time."""
@@ -227,11 +222,12 @@ class _Telling:
             journal.Opened(
                 scenario=scenario.path,
                 at=clock(),
-                state=plain_state(first),
+                state=plain_opening(first),
                 nodes=len({p.node for p in first.pods.values()}),
                 images={str(ref): image for ref, image in self._cluster.images().items()},
             )
         )
+        self._aside.remark()
         phases = Phases(
             self._cluster,
             self._log,
@@ -248,8 +244,7 @@ class _Telling:
         for i, step in enumerate(scenario.steps):
             fine, state = self._phase(phases, i, "step", step.name, step, state, step.actions)
             agreed = agreed and fine
-        closing: tuple[Action, ...] = tuple(DeletePolicy(policy=ref) for ref in state.policies)
-        closing += reopening(state, first)
+        closing = reopening(state, first)
         fine, state = self._phase(phases, len(scenario.steps), "restore", "restore", None, state, closing)
         return agreed and fine
 
@@ -294,7 +289,6 @@ class _Telling:
             odd = disagreeing(self._log.events(), path, number, expected)
             commands = {str(f): self._cluster.reproduce(f.source, command) for f, command in odd.items()}
             self._log.write(journal.Again(scenario=path, step=number, commands=commands))
-        if not agreed and not self._collected:
-            self._collected = True
-            self._log.write(journal.Evidence(scenario=path, text=f"after {kind} '{name}':\n{_evidence(self._cluster)}"))
+            self._aside.remark()
+            self._aside.collect(f"after {kind} '{name}'")
         return agreed, state

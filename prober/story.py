@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from prober import journal
-from prober.model import Action, AddPod, ClusterState, LabelNamespace, LabelPod
-from prober.model.plain import read_addresses, read_state
+from prober import journal, manifest
+from prober.errors import InputError
+from prober.model import Action, AddPod, ClusterState, DeletePolicy, LabelNamespace, LabelPod, NetworkPolicy
+from prober.model.plain import plain_state, read_addresses, read_state
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,6 +58,7 @@ class Story:
     offsets: dict[str, float] = field(default_factory=dict)  # source -> harness clock minus its own
     arrived: set[str] = field(default_factory=set)
     skipped: str = ""
+    remarks: list[str] = field(default_factory=list)
     trouble: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # how its events contradict each other: nothing is proved by them
     evidence: str = ""
@@ -85,8 +89,8 @@ def _add(story: Story, rounds: list[Round], event: journal.Event) -> None:
         case journal.Opened(state=state, nodes=nodes, at=at):
             story.nodes, story.begin = nodes, at
             try:
-                story.state = read_state(state)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                story.state = read_opening(state)
+            except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
                 story.faults.append(f"its state cannot be read: {type(error).__name__}: {error}")
         case journal.Phase(step=step, kind=kind, name=name, at=at):
             _complete(story, at)
@@ -107,6 +111,8 @@ def _add(story: Story, rounds: list[Round], event: journal.Event) -> None:
             story.offsets[source] = min(at - uptime, story.offsets.get(source, at - uptime))
         case journal.Arrived(nonces=nonces):
             story.arrived.update(nonces)
+        case journal.Remark(text=text):
+            story.remarks.append(text)
         case journal.Trouble(text=text):
             story.trouble.append(text)
         case journal.Evidence(text=text):
@@ -121,7 +127,7 @@ def _misfit(story: Story, rounds: list[Round], event: journal.Event) -> str:
     now = story.phases[-1] if story.phases else None
     what = f"{type(event).__name__} does not come next"
     match event:
-        case journal.Trouble() | journal.Evidence() | journal.Arrived():
+        case journal.Remark() | journal.Trouble() | journal.Evidence() | journal.Arrived():
             return ""
         case _ if story.ended or story.skipped:
             return f"{what}: it is over"
@@ -168,6 +174,21 @@ def _complete(story: Story, at: float) -> None:
             story.faults.append(f"a round of `{story.phases[-1].name}` never ended")
 
 
+def plain_opening(state: ClusterState) -> dict[str, Any]:
+    """Return the state in which a topology stands as a journal holds it: with the policies that were there before."""
+    return {**plain_state(state), "policies": [manifest.dump(p) for p in state.policies.values()]}
+
+
+def read_opening(data: Mapping[str, Any]) -> ClusterState:
+    """Return the state that `plain_opening` wrote; as `read_state`, and InputError for a policy that is none."""
+    policies = [_read_policy(p) for p in data.get("policies", ())]
+    return replace(read_state(dict(data)), policies={p.ref: p for p in policies})
+
+
+def _read_policy(data: object) -> NetworkPolicy:
+    return manifest.load(json.dumps(data), "the journal")[0].it
+
+
 def advance(state: ClusterState, actions: Iterable[Action], acted: Iterable[journal.Acted]) -> ClusterState:
     """Return the state after those of `actions` that were carried out, added pods with the addresses that they got."""
     done = {a.action: a for a in acted}
@@ -183,14 +204,14 @@ def advance(state: ClusterState, actions: Iterable[Action], acted: Iterable[jour
 
 
 def reopened(state: ClusterState, first: ClusterState) -> ClusterState:
-    """Return `state` as the restore leaves it: no policies, first labels; pods that were added are still there."""
+    """Return `state` as the restore leaves it: first policies and labels; pods that were added are still there."""
     pods = {ref: replace(p, labels=first.pods[ref].labels) if ref in first.pods else p for ref, p in state.pods.items()}
-    return replace(state, policies={}, namespaces=first.namespaces, pods=pods)
+    return replace(state, policies=first.policies, namespaces=first.namespaces, pods=pods)
 
 
 def reopening(state: ClusterState, first: ClusterState) -> tuple[Action, ...]:
-    """Return the label changes that lead from `state` to `reopened(state, first)`; policies are deleted beside them."""
-    actions: list[Action] = []
+    """Return what leads from `state` to `reopened(state, first)`."""
+    actions: list[Action] = [DeletePolicy(policy=ref) for ref in state.policies if ref not in first.policies]
     for name, ns in state.namespaces.items():
         if name in first.namespaces and (changes := _back(ns.labels, first.namespaces[name].labels)):
             actions.append(LabelNamespace(namespace=name, labels=changes))

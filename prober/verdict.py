@@ -46,6 +46,7 @@ def judge(events: Sequence[journal.Event], scenarios: Mapping[str, Scenario]) ->
         interrupted=ended.interrupted if ended else True,
         trouble="; ".join(troubles),
         evidence=evidence.collected(events),
+        remarks=tuple(e.text for e in events if isinstance(e, journal.Remark) and not e.scenario),
     )
 
 
@@ -109,6 +110,7 @@ def judge_scenario(scenario: Scenario, story: Story, terms: Terms) -> ScenarioRe
         steps=steps,
         skipped="" if troubles else story.skipped,
         trouble="; ".join(troubles),
+        remarks=tuple(story.remarks),
         evidence=story.evidence,
         seconds=max(0.0, story.until - story.begin),
         intent=tuple(intent),

@@ -165,6 +165,7 @@ def ran(
     stop: threading.Event | None = None,
     log: Journal | None = None,
     progress: Callable[[Progress], None] = ignored,
+    remarks: Sequence[str] = (),
     **settings: Any,
 ) -> tuple[RunResult, tuple[Event, ...]]:
     """Run scenarios named s0, s1, ... and judge them; `clusters` are taken in the order of asking."""
@@ -180,6 +181,7 @@ def ran(
         stop or threading.Event(),
         run_id="r1",
         cluster_name="fake",
+        remarks=remarks,
     )
     return judge_run(log.events(), {s.path: s for s in scenarios}), log.events()
 

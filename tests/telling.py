@@ -25,7 +25,7 @@ from prober.journal import (
     RunStarted,
     ScenarioEnded,
 )
-from prober.model import Action, AddPod, ClusterState, DeletePolicy, Flow, Lookup, Protocol
+from prober.model import Action, AddPod, ClusterState, Flow, Lookup, Protocol
 from prober.model.plain import plain_state
 from prober.model.plan import planned
 from prober.outcomes import Outcome, Verdict
@@ -193,8 +193,7 @@ def journal(
     for i, step in enumerate(it.scenario.steps):
         rounds = steps[i] if i < len(steps) else (OK,) * (hold + 1)
         it.phase(i, "step", rounds, step.actions)
-    closing = tuple(DeletePolicy(policy=ref) for ref in it.state.policies) + reopening(it.state, it.first)
-    it.phase(len(it.scenario.steps), "restore", restore, closing)
+    it.phase(len(it.scenario.steps), "restore", restore, reopening(it.state, it.first))
     it.end()
     return tuple(it.events)
 

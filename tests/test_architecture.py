@@ -32,7 +32,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cluster.base", "canary"),
     ("cluster.fake", "cluster.lab", "cluster.kube"),
     ("observe",),
-    ("phases",),
+    ("phases", "aside"),
     ("runner",),
     ("report",),
     ("cli",),

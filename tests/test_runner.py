@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from prober import manifest
 from prober.cluster.base import Identity
 from prober.cluster.fake import Asked, FakeCluster
 from prober.errors import ClusterError
@@ -69,6 +70,60 @@ class Odd(FakeCluster):
     @property
     def denying(self) -> bool:
         return bool(self.state.policies)
+
+
+OTHERS = manifest.load(
+    """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: injected, namespace: shop}
+spec: {podSelector: {matchLabels: {app: b}}, ingress: [{ports: [{port: 53, protocol: UDP}]}]}
+""",
+    "injected",
+)[0].it
+
+
+class Shared(FakeCluster):
+    """A cluster whose operator has put a policy into the scenario's namespace."""
+
+    def open(self, topology: Topology) -> ClusterState:
+        self.state = replace(super().open(topology), policies={OTHERS.ref: OTHERS})
+        return self.state
+
+
+# --- policies of others
+
+
+@pytest.mark.usefixtures("time")
+def test_policies_of_others_count_and_stay() -> None:
+    """What was denied before the scenario's first policy is no proof of it, and what was not there is deleted alone."""
+    cluster = Shared(enforcing)
+    text = DENY_B.replace("denied: [any -> shop/b]", "denied: [any -> shop/b:80]")
+    result, _ = ran([text], [cluster])
+
+    assert (UNKNOWN, PASS) == (status(result), status(result, A_C))
+    assert UNKNOWN is status(result, A_B, "control")
+    reason = next(c.reason for c in phase(result, "control").cells if str(c.flow) == A_B)
+    assert reason.endswith("it did not connect before any policy; denied by shop/injected")
+    assert ["shop/no-b"] == [str(a.policy) for a in cluster.actions if isinstance(a, DeletePolicy)]
+    assert 3 == result.exit_code()
+
+
+@pytest.mark.usefixtures("time")
+def test_remarks_are_written_once() -> None:
+    """The cluster's remarks stand with the scenario; what comes later is added where cells do not agree."""
+
+    class Remarking(FakeCluster):
+        def apply(self, action: Action) -> Action:
+            self.remarked = ["others count", "late came"]
+            return super().apply(action)
+
+    cluster = Remarking(ignoring)
+    cluster.remarked = ["others count"]
+
+    result, _ = ran([DENY_B], [cluster], remarks=("not covered: n3",))
+
+    assert (("not covered: n3",), ("others count", "late came")) == (result.remarks, result.scenarios[0].remarks)
 
 
 # --- enforcement in time

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -23,16 +24,19 @@ from prober.journal import (
 )
 from prober.model import (
     AddPod,
+    ApplyPolicy,
     ClusterState,
+    Direction,
     LabelNamespace,
     LabelPod,
     Namespace,
+    NetworkPolicy,
     Pod,
     PodRef,
     RemovePod,
     Topology,
 )
-from prober.story import Story, advance, reopened, reopening, tell
+from prober.story import Story, advance, plain_opening, read_opening, reopened, reopening, tell
 from tests.telling import A_B, OK, PATH, Told, changed, journal, told
 
 
@@ -168,6 +172,8 @@ STATE = ClusterState.of(
         ),
     )
 )
+OTHERS = NetworkPolicy(namespace="shop", name="injected", types=frozenset({Direction.INGRESS}))
+APPLIED = ApplyPolicy(policy=replace(OTHERS, name="ours"))
 A, B, C = PodRef("shop", "a"), PodRef("shop", "b"), PodRef("shop", "c")
 CHANGES = (
     LabelPod(pod=A, labels={"app": "x", "new": "1", "old": None}),
@@ -210,13 +216,25 @@ def test_restore_puts_labels_back_and_leaves_pods() -> None:
 
 
 def test_reopening_leads_there() -> None:
-    """The actions of a restore, policies apart, lead exactly to the state that it is judged by."""
-    state = advance(STATE, CHANGES, acted(*CHANGES))
-    wanted = reopened(state, STATE)
-    for action in reopening(state, STATE):
+    """The actions of a restore lead exactly to the state that it is judged by; policies of others stay."""
+    first = replace(STATE, policies={OTHERS.ref: OTHERS})
+    state = advance(first, (*CHANGES, APPLIED), acted(*CHANGES, APPLIED))
+    wanted = reopened(state, first)
+    for action in reopening(state, first):
         state = state.after(action)
     assert wanted == state
-    assert () == reopening(STATE, STATE)
+    assert [OTHERS.ref] == list(wanted.policies)
+    assert () == reopening(first, first)
+
+
+def test_policies_that_were_there_are_part_of_the_first_state() -> None:
+    """A topology's policies of others come back from a journal; a journal without any has none."""
+    first = replace(STATE, policies={OTHERS.ref: OTHERS})
+    written = json.loads(json.dumps(plain_opening(first)))
+    assert first == read_opening(written)
+    assert {} == read_opening({k: v for k, v in written.items() if k != "policies"}).policies
+    story = tell(PATH, changed(journal(), Opened, state={**written, "policies": [{"kind": "Other"}]}))
+    assert story.state is None
 
 
 def test_state_that_cannot_be_read_is_a_fault() -> None:

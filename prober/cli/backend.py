@@ -33,6 +33,12 @@ class Backend:
     canaries: tuple[Scenario, ...] = ()
     uncovered: tuple[str, ...] = ()  # nodes that no proof speaks of, and why
     survey: Callable[[], Evidence] = Evidence  # what is known of the place before the first scenario
+    notes: tuple[str, ...] = ()  # what else every report must say: policies of other kinds
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """Return what every report says first."""
+        return (*(f"not covered: {node}" for node in self.uncovered), *self.notes)
 
 
 @contextmanager
@@ -122,6 +128,7 @@ def kube_backend(kubernetes: Kubernetes, target: KubeTarget, nodes: Nodes) -> Ba
         canaries=canary.canaries(len(nodes.usable), max_pods=target.max_pods),
         uncovered=uncovered(nodes),
         survey=lambda: survey(kubernetes.connection, target, nodes),
+        notes=kubernetes.remarks(),
     )
 
 

@@ -114,6 +114,7 @@ def _prove(
                 cluster_name=backend.name,
                 canaries=backend.canaries,
                 facts=evidence.plain(_signed(backend.survey(), args.typed)),
+                remarks=backend.remarks,
             )
         finally:
             try:
@@ -138,8 +139,8 @@ def _prove(
         raise failure
     for trouble in left:
         complain(f"prober: clean-up: {trouble}")
-    for node in backend.uncovered:
-        complain(f"prober: not covered: {node}")
+    for remark in backend.remarks:
+        complain(f"prober: {remark}")
     code = result.exit_code(tuple(map(Status, args.fail_on)))
     return code if written and not left else code or ClusterError.exit_code
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -35,7 +35,7 @@ class Cluster(Protocol):
         ...
 
     def open(self, topology: Topology) -> ClusterState:
-        """Make the topology; return it with addresses, and with the cluster's own resolver and API server in it."""
+        """Make the topology; return it with addresses, with what is the cluster's own, and policies of others."""
         ...
 
     def apply(self, action: Action) -> Action:
@@ -64,6 +64,10 @@ class Cluster(Protocol):
 
     def arrivals(self) -> frozenset[str] | None:
         """Return the nonces of all datagrams that reached a listener so far; None where listeners do not log them."""
+        ...
+
+    def remarks(self) -> Sequence[str]:
+        """Return what changes verdicts, or may, and is none of the scenario's: policies of others, as of now."""
         ...
 
     def evidence(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,6 +43,7 @@ class FakeCluster:
         self.state = ClusterState()
         self.actions: list[Action] = []
         self.restarts: dict[PodRef, int] = {}
+        self.remarked: list[str] = []
         self.dead = False
         self.closed = 0
 
@@ -115,6 +116,9 @@ class FakeCluster:
 
     def arrivals(self) -> frozenset[str] | None:
         return None
+
+    def remarks(self) -> Sequence[str]:
+        return self.remarked
 
     def evidence(self) -> str:
         return "a fake has no evidence"

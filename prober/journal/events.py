@@ -141,6 +141,14 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What a reader of the results must know and no verdict says; of the whole run where `scenario` is empty."""
+
+    scenario: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trouble:
     """Something stopped the scenario, or the whole run where `scenario` is empty."""
 
@@ -175,7 +183,7 @@ class RunEnded:
 
 Event = (
     RunStarted | Skipped | Opened | Phase | Acted | RoundStarted | RoundEnded | Clock | Attempt | Again | Arrived
-    | Trouble | Evidence | ScenarioEnded | RunEnded
+    | Remark | Trouble | Evidence | ScenarioEnded | RunEnded
 )  # fmt: skip
 
 _KINDS: Mapping[str, type[Event]] = {k.__name__: k for k in Event.__args__}

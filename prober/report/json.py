@@ -68,6 +68,7 @@ def _run(result: RunResult) -> dict[str, Any]:
         "interrupted": result.interrupted,
         "trouble": result.trouble,
         "evidence": evidence.plain(result.evidence),
+        "remarks": list(result.remarks),
         "scenarios": [_scenario(s) for s in result.scenarios],
     }
 
@@ -81,6 +82,7 @@ def _scenario(scenario: ScenarioResult) -> dict[str, Any]:
         "status": scenario.status,
         "skipped": scenario.skipped,
         "trouble": scenario.trouble,
+        "remarks": list(scenario.remarks),
         "evidence": scenario.evidence,
         "seconds": scenario.seconds,
         "intent": list(scenario.intent),
@@ -156,6 +158,7 @@ def _read_run(fields: Fields) -> RunResult:
         interrupted=fields.flag("interrupted"),
         trouble=fields.text("trouble"),
         evidence=_read_evidence(fields),
+        remarks=_read_remarks(fields),
     )
 
 
@@ -167,6 +170,10 @@ def _read_evidence(fields: Fields) -> evidence.Evidence:
         raise fields.wrong(place, what) from None
 
 
+def _read_remarks(fields: Fields) -> tuple[str, ...]:
+    return fields.texts("remarks") if "remarks" in fields.data else ()  # versions before 0.2 did not write them
+
+
 def _read_scenario(fields: Fields) -> ScenarioResult:
     return ScenarioResult(
         name=fields.text("name"),
@@ -176,6 +183,7 @@ def _read_scenario(fields: Fields) -> ScenarioResult:
         steps=tuple(map(_read_step, fields.each("steps"))),
         skipped=fields.text("skipped"),
         trouble=fields.text("trouble"),
+        remarks=_read_remarks(fields),
         evidence=fields.text("evidence"),
         seconds=fields.number("seconds"),
         intent=fields.texts("intent") if "intent" in fields.data else (),  # versions before 0.2 did not write it

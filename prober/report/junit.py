@@ -51,6 +51,8 @@ def _suite(result: RunResult, scenario: ScenarioResult) -> Element:
     known = {"cluster": result.cluster, "version": result.version, "run": result.run, "proof": result.proof}
     for name, value in known.items():
         SubElement(properties, "property", name=name, value=_text(value))
+    for remark in (*result.remarks, *scenario.remarks):
+        SubElement(properties, "property", name="note", value=_text(remark))
     for number, step in numbered(scenario.steps):
         name = f"{number} {step.name}" if number else step.kind
         _judge(_case(suite, scenario, name, step.seconds), result, scenario, step)

@@ -90,6 +90,8 @@ class _Page:
         yield self._paint(proof, "bold")
         if self._result.trouble:
             yield one_line(f"trouble: {self._result.trouble}")
+        for remark in self._result.remarks:
+            yield one_line(f"note: {remark}")
         if self._result.interrupted:
             yield self._paint("interrupted: these are the results so far", "yellow")
         long = True
@@ -112,6 +114,8 @@ class _Page:
             yield from _indented(f"intent: {finding}", 2)
         if scenario.trouble:
             yield from _indented(f"trouble: {scenario.trouble}", 2)
+        for remark in scenario.remarks:
+            yield from _indented(f"note: {remark}", 2)
         shown = False
         for number, step in numbered(scenario.steps):
             failing = [c for c in step.cells if c.status in FAILURES]

@@ -45,7 +45,8 @@ class Wire:
         self.context = "c"
         self.objects: dict[str, Any] = {}  # by path; of anything else this account may know nothing
 
-    def get(self, path: str, _: object = ()) -> dict[str, Any]:
+    def get(self, path: str, _: object = (), *, patience: float = 0) -> dict[str, Any]:
+        assert patience > 0
         if path == "/api/v1/nodes":
             return {"items": list(self.nodes)}
         if path not in self.objects:
@@ -79,12 +80,14 @@ class World:
         self.made: list[FakeCluster] = []
         self.closed = 0
         self.stuck = ""
+        self.remarks: tuple[str, ...] = ()
         self.left: tuple[LeftRun, ...] = ()
         self.cleaned: list[LeftRun] = []
 
     def connect(self, target: KubeTarget) -> Kubernetes:
         self.targets.append(target)
         words: Any = {"connection": self.wire, "make": self.make}
+        words["remarks"] = lambda: self.remarks
         return Kubernetes(name=NAME, close=self.close, leftovers=self.leftovers, clean=self.cleaned.append, **words)
 
     def make(self) -> FakeCluster:
@@ -201,12 +204,18 @@ def test_nobody_enforces(prober: Run, scenarios: Path, world: World) -> None:
 
 
 def test_nodes_that_are_not_covered_are_told(prober: Run, scenarios: Path, world: World) -> None:
-    """A node that takes no probe pods is no node of the canary, and the run says so."""
+    """A node that takes no probe pods is no node of the canary, and every report says so; so with other kinds."""
     world.wire.nodes = (node("a", unschedulable=True), node("b"))
-    code, _, err = prober("run", scenarios, *KUBE)
+    world.remarks = ("policies that are not judged may change verdicts: X (g): a",)
+    code, out, err = prober("run", scenarios, *KUBE, "--report", "json=out.json", "--report", "junit=out.xml")
 
     assert 0 == code
-    assert "prober: not covered: a is cordoned" in err
+    remarks = ["not covered: a is cordoned", *world.remarks]
+    assert [f"note: {remark}" for remark in remarks] == out.splitlines()[2:4]
+    assert remarks == json.loads(Path("out.json").read_text())["remarks"]
+    for remark in remarks:
+        assert f"prober: {remark}" in err.splitlines()
+        assert f'value="{remark}"' in Path("out.xml").read_text()
     world.wire.nodes = (node("a", unschedulable=True),)
     code, _, err = prober("run", scenarios, *KUBE)
     assert (3, True) == (code, "no node can run probe pods: a is cordoned" in err)

@@ -109,6 +109,7 @@ scenarios = st.builds(
     steps=st.lists(steps, max_size=3).map(tuple),
     skipped=texts,
     trouble=texts,
+    remarks=st.lists(texts, max_size=2).map(tuple),
     evidence=texts,
     seconds=seconds,
 )
@@ -165,4 +166,5 @@ runs = st.builds(
     interrupted=st.booleans(),
     trouble=texts,
     evidence=evidence,
+    remarks=st.lists(texts, max_size=2).map(tuple),
 )

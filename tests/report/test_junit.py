@@ -96,6 +96,14 @@ def test_passed_step_has_nothing_below_it() -> None:
     assert ["it changes no verdict: it proves nothing"] == [e.text for e in idle]
 
 
+def test_remarks_are_properties() -> None:
+    """What no verdict says stands with every suite: the run's and the scenario's own."""
+    result = run(scenario(step(DENIED), remarks=("others count",)), remarks=("not covered: n3 is cordoned",))
+    notes = [p.get("value") for p in parsed(result).iter("property") if p.get("name") == "note"]
+
+    assert ["not covered: n3 is cordoned", "others count"] == notes
+
+
 def test_skip_and_trouble_have_their_reasons() -> None:
     """A skipped scenario is a skipped case, one that something stopped an error with the evidence."""
     skipped = suite(scenario(skipped="needs sctp")).find("testcase/skipped")

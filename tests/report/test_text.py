@@ -177,6 +177,14 @@ def test_skips_trouble_and_interruption_have_their_reasons() -> None:
     assert "  trouble: the lab died" in page
 
 
+def test_remarks_are_told_first() -> None:
+    """What no verdict says stands where it is read: the run's below the proof, a scenario's below its line."""
+    page = lines(run(scenario(step(DENIED), remarks=("others count",)), remarks=("not covered: n3 is cordoned",)))
+
+    assert "note: not covered: n3 is cordoned" == page[2]
+    assert "  note: others count" == page[page.index("note: not covered: n3 is cordoned") + 3]
+
+
 def test_evidence_of_failures_only() -> None:
     """The cluster's evidence stands where a scenario failed, shortened unless verbose."""
     evidence = "\n".join(f"line {i}" for i in range(40))

@@ -28,6 +28,7 @@ class Kubernetes:
     make: Callable[[], KubeCluster]
     leftovers: Callable[[str], tuple[LeftRun, ...]]  # of one run, "" for every run's
     clean: Callable[[LeftRun], None]
+    remarks: Callable[[], tuple[str, ...]]  # what may change verdicts everywhere in the cluster, and is not judged
     close: Callable[[], None]
     connection: Connection
 
@@ -39,6 +40,7 @@ def connect(target: KubeTarget) -> Kubernetes:
     from prober.cluster.kube.connection import HURRIED, Connection
     from prober.cluster.kube.furniture import priority_class
     from prober.cluster.kube.leftovers import find, remove
+    from prober.cluster.kube.others import OtherKinds
 
     connection = Connection(target)
     version = connection.get("/version", patience=HURRIED)
@@ -46,6 +48,7 @@ def connect(target: KubeTarget) -> Kubernetes:
     target = replace(target, priority_class=target.priority_class or priority_class(connection))
     started = datetime.now(UTC)
     leaving: set[str] = set()
+    kinds = OtherKinds(connection)
 
     def close() -> None:
         try:
@@ -55,9 +58,10 @@ def connect(target: KubeTarget) -> Kubernetes:
 
     return Kubernetes(
         name=name,
-        make=lambda: KubeCluster(connection, target, name=name, started=started, leaving=leaving),
+        make=lambda: KubeCluster(connection, target, name=name, started=started, leaving=leaving, kinds=kinds),
         leftovers=lambda run: find(connection, run),
         clean=lambda left: remove(connection, left),
+        remarks=kinds.everywhere,
         close=close,
         connection=connection,
     )

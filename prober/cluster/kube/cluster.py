@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from prober.cluster.base import Identity
-from prober.cluster.kube import changes, closing, evidence, fitting, making, reading
+from prober.cluster.kube import changes, closing, evidence, fitting, making, others, reading
 from prober.cluster.kube.alive import Heartbeat
 from prober.cluster.kube.asking import Asking, asked_until_answered
 from prober.cluster.kube.connection import Connection
@@ -20,6 +20,7 @@ from prober.cluster.kube.furniture import Furniture, read_furniture
 from prober.cluster.kube.ground import Ground, Standing
 from prober.cluster.kube.naming import Naming, namespaces_for
 from prober.cluster.kube.objects import CONTAINER, PROBE_COMMAND, Marks
+from prober.cluster.kube.others import OtherKinds
 from prober.cluster.kube.overlap import refuse_overlap
 from prober.cluster.kube.shell import lines_of
 from prober.cluster.kube.target import KubeTarget
@@ -52,7 +53,14 @@ class KubeCluster:
     echoes_nonce = False  # agnhost answers a datagram with its name alone
 
     def __init__(
-        self, connection: Connection, target: KubeTarget, *, name: str, started: datetime, leaving: set[str]
+        self,
+        connection: Connection,
+        target: KubeTarget,
+        *,
+        name: str,
+        started: datetime,
+        leaving: set[str],
+        kinds: OtherKinds,
     ) -> None:
         self.name = name
         self.at_once = _BEARABLE
@@ -60,6 +68,8 @@ class KubeCluster:
         self._connection = connection
         self._target = target
         self._started = started.isoformat(timespec="seconds")
+        self._kinds = kinds
+        self._counted: frozenset[PolicyRef] = frozenset()  # policies of others that are part of the state
         self._opened: Ground | None = None
         self._heartbeat: Heartbeat | None = None
         self._lost: deque[str] = deque(maxlen=50)
@@ -103,6 +113,8 @@ class KubeCluster:
         services = tuple(
             replace(s, addresses=reading.service_addresses(o)) for s, o in zip(topology.services, stored, strict=True)
         )
+        policies = tuple(others.found_in(ground)[0])
+        self._counted = frozenset(p.ref for p in policies)
         state = ClusterState.of(
             Topology(
                 namespaces=(*self._namespaces(ground), *furniture.namespaces),
@@ -111,7 +123,8 @@ class KubeCluster:
                 externals=tuple(self._external(e) for e in topology.externals),
                 nodes=tuple(nodes.modelled(topology.nodes).values()),
                 families=_families(pods, furniture.services, topology.families),
-            )
+            ),
+            policies,
         )
         return replace(state, resolver=furniture.resolver, api_server=furniture.api_server)
 
@@ -174,6 +187,10 @@ class KubeCluster:
         """Say why a scenario cannot run here; "" if it can."""
         nodes = reading.nodes_of(items(self._connection, "/api/v1/nodes"), self._target)
         return fitting.lacking(needs, topology, nodes, self._target)
+
+    def remarks(self) -> tuple[str, ...]:
+        """Say which policies of others are in the topology's namespaces now."""
+        return others.remarks(self._ground(), self._kinds, self._counted)
 
     def evidence(self) -> str:
         """Return nodes, pods, warnings and policies as the cluster has them now."""

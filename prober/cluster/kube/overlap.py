@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prober import manifest
 from prober.cluster.kube.ground import Ground
 from prober.cluster.kube.objects import RUN_LABEL
+from prober.cluster.kube.reading import policy_of
 from prober.cluster.kube.waiting import items
-from prober.errors import ClusterError, InputError
-from prober.model import NAME_LABEL, LabelSelector, NetworkPolicy, PodPeer, Topology
+from prober.errors import ClusterError
+from prober.model import NAME_LABEL, LabelSelector, PodPeer, Topology
 
 Object = Mapping[str, Any]
 _PATH = "/apis/networking.k8s.io/v1/networkpolicies"
@@ -30,7 +29,7 @@ def overlap(policies: Sequence[Object], ground: Ground, topology: Topology) -> s
         for n in topology.namespaces
     }
     for live in policies:
-        policy = None if RUN_LABEL in (live["metadata"].get("labels") or {}) else _read(live)
+        policy = None if RUN_LABEL in (live["metadata"].get("labels") or {}) else policy_of(live)
         if policy is None:
             continue
         for peer in (p for rule in policy.ingress for p in rule.peers):
@@ -50,11 +49,3 @@ def overlap(policies: Sequence[Object], ground: Ground, topology: Topology) -> s
 def _chooses(peer: PodPeer) -> bool:
     """Say whether a peer chooses by labels at all: who lets in everybody has nothing to lose to us."""
     return any(s is not None and s != LabelSelector() for s in (peer.pods, peer.namespaces))
-
-
-def _read(live: Object) -> NetworkPolicy | None:
-    text = json.dumps({**live, "apiVersion": manifest.API_VERSION, "kind": manifest.KIND})
-    try:
-        return manifest.load(text, "a live policy")[0].it
-    except InputError:
-        return None  # of a later version of the API; what it means is not known

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Any
 
+from prober import manifest
 from prober.cluster.base import Identity
 from prober.cluster.kube.objects import CONTAINER
 from prober.cluster.kube.target import KubeTarget
-from prober.model import Addresses, Family, Node, NodeRef, Pod, Port, Protocol, Service, ServicePort
+from prober.errors import InputError
+from prober.model import Addresses, Family, NetworkPolicy, Node, NodeRef, Pod, Port, Protocol, Service, ServicePort
 
 Object = Mapping[str, Any]
 
@@ -220,6 +223,15 @@ def probe_pod(declared: Pod, pod: Object, nodes: Nodes) -> Pod:
         node=nodes.number(str(pod["spec"].get("nodeName", ""))),
         addresses=pod_addresses(pod),
     )
+
+
+def policy_of(live: Object) -> NetworkPolicy | None:
+    """Return a stored NetworkPolicy; None for one of a later version of the API: what it means is not known."""
+    text = json.dumps({**live, "apiVersion": manifest.API_VERSION, "kind": manifest.KIND})
+    try:
+        return manifest.load(text, "a live policy")[0].it
+    except InputError:
+        return None
 
 
 def resolver_addresses(resolv_conf: str) -> tuple[str, ...]:

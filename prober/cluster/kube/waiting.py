@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prober.cluster.kube import hindrance
-from prober.cluster.kube.connection import ApiError, Connection, Query
+from prober.cluster.kube.connection import AWAY, ApiError, Connection, Query
 from prober.cluster.kube.reading import runs, stem_of
 from prober.errors import ClusterError
 
@@ -26,9 +26,9 @@ class Awaited:
     namespaces: tuple[str, ...]
 
 
-def items(connection: Connection, path: str, query: Query = ()) -> list[Object]:
+def items(connection: Connection, path: str, query: Query = (), *, patience: float = AWAY) -> list[Object]:
     """Return a list's items."""
-    found: list[Object] = connection.get(path, query)["items"] or []
+    found: list[Object] = connection.get(path, query, patience=patience)["items"] or []
     return found
 
 

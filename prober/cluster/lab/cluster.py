@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,6 +160,10 @@ class LabCluster:
         """Return what datagrams have brought to any listener since the lab was opened."""
         self._arrived.update(self._lab().link.ask("arrivals"))
         return frozenset(self._arrived)
+
+    def remarks(self) -> Sequence[str]:
+        """Return nothing: in the lab there is nobody else."""
+        return ()
 
     def evidence(self) -> str:
         """Return each node's rules with their counters, the listeners, and what the lab's processes complained of."""
