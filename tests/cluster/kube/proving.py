@@ -104,6 +104,18 @@ def proved(
     return judge(log.events(), {s.path: s for s in (*canaries, *scenarios)})
 
 
+def once(kind: str, do: Callable[[], object]) -> Callable[[Progress], None]:
+    """Return a progress that does something as soon as a phase of that kind sends its first round."""
+    done = threading.Event()
+
+    def tell(progress: Progress) -> None:
+        if progress.kind == kind and not done.is_set():
+            done.set()
+            do()
+
+    return tell
+
+
 def seen(cluster: KubeCluster, source: PodRef, address: str, port: int, name: str) -> Outcome:
     """Make one TCP attempt and return what it saw."""
     one = probe.Probe(cell=0, kind=probe.Kind.TCP, host=address, port=port, names=frozenset({name}))

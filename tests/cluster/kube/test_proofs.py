@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -12,9 +11,8 @@ from prober import canary
 from prober.cluster.kube import connect, shell
 from prober.cluster.kube import connection as door
 from prober.outcomes import Status
-from prober.progress import Progress
 from prober.result import CellResult, RunResult
-from tests.cluster.kube.proving import QUICK, proved, reach, scenario, seeds, target
+from tests.cluster.kube.proving import QUICK, once, proved, reach, scenario, seeds, target
 from tests.kube.cluster import Cluster
 
 pytestmark = pytest.mark.kube
@@ -28,18 +26,6 @@ def statuses(result: RunResult) -> dict[str, Status]:
 
 def cells(result: RunResult, kind: str = "step") -> dict[str, CellResult]:
     return {str(c.flow): c for s in result.scenarios for step in s.steps if step.kind == kind for c in step.cells}
-
-
-def once(kind: str, do: Callable[[], object]) -> Callable[[Progress], None]:
-    """Return a progress that does something as soon as a phase of that kind sends its first round."""
-    done = threading.Event()
-
-    def tell(progress: Progress) -> None:
-        if progress.kind == kind and not done.is_set():
-            done.set()
-            do()
-
-    return tell
 
 
 @pytest.mark.parametrize("deny", ["drop", "reject"])
