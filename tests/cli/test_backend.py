@@ -45,8 +45,7 @@ class Wire:
         self.context = "c"
         self.objects: dict[str, Any] = {}  # by path; of anything else this account may know nothing
 
-    def get(self, path: str, _: object = (), *, patience: float = 0) -> dict[str, Any]:
-        assert patience > 0
+    def get(self, path: str, _: object = (), **__: object) -> dict[str, Any]:
         if path == "/api/v1/nodes":
             return {"items": list(self.nodes)}
         if path not in self.objects:
