@@ -1,63 +1,71 @@
-"""Scenario files -> scenarios: finds the files, reads them and what they name, and reports every mistake at once."""
+"""Finds scenario files, and reads them and what they name; every mistake of all of them at once."""
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from prober.document import Gather, Located, Value, document, many, nearest, sentence, some, text
+from prober.document import document
 from prober.errors import InputError, Mistake, UsageError
-from prober.flows import FlowPattern
-from prober.model import AddPod, ClusterState, Family, NodeRef, Protocol, Topology
-from prober.scenario.records import EVERY_CELL, MANIFESTS, SUFFIX, Need, Scenario, Step
-from prober.scenario.steps import Draft, Open, read_pattern, read_step
-from prober.scenario.story import tell
-from prober.scenario.topology import KEYS, read_topology
+from prober.model import ClusterState
+from prober.scenario.reading import read_scenarios
+from prober.scenario.records import CASE, MANIFESTS, SUFFIX, Scenario
+from prober.scenario.steps import Open
 from prober.yamltext import MAX_BYTES, decoded, shortened
 
-_TAG = re.compile("[a-z0-9][-a-z0-9]{0,62}")
 _PATH = 400  # characters: a path is cut only where it can be no path of a person
 
 
 def load(paths: Sequence[Path]) -> tuple[Scenario, ...]:
-    """Return the scenarios of files and of directories, or raise the mistakes of all of them."""
-    found = tuple(dict.fromkeys(file for path in paths for file in _collected(path)))
+    """Return the scenarios of files, of directories and of single cases (`FILE#CASE`), or raise all their mistakes."""
+    found = tuple(dict.fromkeys(one for path in paths for one in _collected(path)))
     if not found:
         raise UsageError(f"no *{SUFFIX} in {', '.join(map(str, paths)) or 'nothing: name a file or a directory'}")
     scenarios: dict[str, Scenario] = {}
     mistakes: list[Mistake] = []
-    for file in found:
+    for file, case in found:
         try:
-            scenario = _load(str(file), _from_disk(file), None)
+            read = _load(str(file), _from_disk(file), None, case)
         except InputError as error:
             mistakes += error.mistakes
             continue
-        if (other := scenarios.setdefault(scenario.name, scenario)) is not scenario:
-            what = f"{other.path} has the name {scenario.name} too"
-            mistakes.append(Mistake(file=str(file), line=0, key="", what=what, remedy="rename one of them"))
+        for scenario in read:
+            if (other := scenarios.setdefault(scenario.name, scenario)).path != scenario.path:
+                what = f"{other.path} has the name {scenario.name} too"
+                mistakes.append(Mistake(file=str(file), line=0, key="", what=what, remedy="rename one of them"))
     if mistakes:
-        raise InputError(tuple(mistakes))
+        raise InputError(tuple(dict.fromkeys(mistakes)))
     return tuple(scenarios.values())
 
 
 def loads(texts: Mapping[str, str], path: str, state: ClusterState | None = None) -> Scenario:
-    """Return a scenario from the texts of its files, with the addresses of `state` where a cluster has its own."""
+    """Return the scenario of this path from the texts of its files; where a cluster has its own addresses, with those.
+
+    `state` gives them. Raises InputError for what is not one scenario.
+    """
 
     def read(name: str) -> str:
         if name not in texts:
             raise ValueError(f"`{shortened(name)}` is not among the scenario's texts")
         return texts[name]
 
-    return _load(path, read, state)
+    file, _, case = (path, "", "") if path in texts else path.rpartition(CASE)
+    found = _load(file or path, read, state, case)
+    if len(found) > 1:
+        what, remedy = f"it holds {len(found)} cases", f"name one, like {found[0].path}"
+        raise InputError((Mistake(file=path, line=0, key="", what=what, remedy=remedy),))
+    return found[0]
 
 
-def _collected(path: Path) -> Iterator[Path]:
+def _collected(path: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the files that are meant, each with the case that is ("": all of them)."""
+    file, _, case = str(path).rpartition(CASE)
     if path.is_dir():
-        yield from sorted(p for p in path.rglob(f"*{SUFFIX}") if p.is_file())
+        yield from ((p, "") for p in sorted(path.rglob(f"*{SUFFIX}")) if p.is_file())
     elif path.is_file():
-        yield path
+        yield path, ""
+    elif case and Path(file).is_file():
+        yield Path(file), case
     else:
         raise UsageError(
             f"{shortened(str(path), _PATH)}: {'neither file nor directory' if path.exists() else 'no such file'}"
@@ -108,117 +116,10 @@ def _opener(path: str, read: Callable[[str], str], texts: dict[str, str]) -> Ope
     return open_file
 
 
-def _load(path: str, read: Callable[[str], str], state: ClusterState | None) -> Scenario:
+def _load(path: str, read: Callable[[str], str], state: ClusterState | None, case: str) -> tuple[Scenario, ...]:
     try:
         texts = {path: read(path)}
     except ValueError as error:
         what, _, remedy = str(error).partition("; ")
         raise InputError((Mistake(file=path, line=0, key="", what=what, remedy=remedy),)) from None
-    take = Gather()
-    known_keys = ("summary", "tags", "requires", "families", "cells", *KEYS, "steps")
-    fields = take.fields(document(texts[path], path), known_keys, ("summary", "namespaces", "pods", "steps"))
-    summary = take(sentence, fields.get("summary"), "")
-    tags = take(many(_tag), fields.get("tags"), ())
-    requires = take(many(_need), fields.get("requires"), ())
-    families = take(_families, fields.get("families"), ())
-    asked = take(_asked, fields.get("cells"), None)
-    topology, known = read_topology(fields, take, of_manifests=path.startswith(MANIFESTS))
-    open_file = _opener(path, read, texts)
-    drafts = take(many(lambda v: read_step(v, known, len(topology.nodes), open_file)), fields.get("steps"), ())
-    take.mistakes += _misnamed(drafts)
-    take.done()
-    if not drafts:
-        raise fields["steps"].wrong("there is no step", "write at least one")
-    steps = tell(topology, fields["pods"], drafts, asked or (), families, state)
-    uses = _uses(topology, steps, families, texts)
-    return Scenario(
-        name=_name(path),
-        path=path,
-        summary=summary,
-        tags=tags,
-        requires=tuple(n for n in Need if n in requires or n in uses),
-        families=families,
-        cells=(EVERY_CELL,) if asked is None else tuple(a.it for a in asked),
-        topology=topology,
-        steps=steps,
-        texts=texts,
-    )
-
-
-def _misnamed(drafts: Sequence[Draft]) -> Iterator[Mistake]:
-    first: dict[str, Draft] = {}
-    for draft in drafts:
-        if (other := first.setdefault(draft.name, draft)) is not draft:
-            what = f"the step in line {other.at.line} is named `{shortened(draft.name)}` too"
-            yield draft.at.mistake(what, "choose another name")
-
-
-def _tag(value: Value) -> str:
-    word = text(value)
-    if not _TAG.fullmatch(word):
-        raise value.wrong(f"`{shortened(word)}` is no tag", "lower case letters, digits and `-`")
-    return word
-
-
-def _need(value: Value) -> Need:
-    word = text(value)
-    if word not in tuple(Need):
-        raise value.wrong(f"`{shortened(word)}` is nothing that a cluster can have", nearest(word, Need, "one of"))
-    return Need(word)
-
-
-def _name(path: str) -> str:
-    """Return what people call a scenario: its file's name, or that of the manifests it is made of."""
-    if not path.startswith(MANIFESTS):
-        return PurePosixPath(path).name.removesuffix(SUFFIX)
-    last = shlex.split(path)[-1]
-    return "stdin" if last == "-" else PurePosixPath(last).name.removesuffix(".yaml") or last
-
-
-def _asked(value: Value) -> tuple[Located[FlowPattern], ...] | None:
-    """Read which cells are asked beside those that expectations name; None: every one."""
-    if value.is_list:
-        return some(many(lambda v: Located(read_pattern(v), v)))(value)
-    words = ("all", "named")
-    word = text(value)
-    if word not in words:
-        raise value.wrong(f"`{shortened(word)}` is no choice of cells", nearest(word, words, "a list of flows, or"))
-    return None if word == "all" else ()
-
-
-def _families(value: Value) -> tuple[Family, ...]:
-    def family(member: Value) -> Family:
-        word = text(member)
-        if word not in tuple(Family):
-            raise member.wrong(f"`{shortened(word)}` is no address family", nearest(word, Family, "one of"))
-        return Family(word)
-
-    found = tuple(dict.fromkeys(many(family)(value)))
-    if not found:
-        raise value.wrong("there is no family in the list", "remove `families` for the cluster's primary one")
-    return found
-
-
-def _uses(
-    topology: Topology, steps: Sequence[Step], families: tuple[Family, ...], texts: Mapping[str, str]
-) -> frozenset[Need]:
-    """Return what a scenario plainly needs, so that no author has to write it down."""
-    patterns = [e.pattern for step in steps for e in step.expect]
-    pods = [*topology.pods, *(a.pod for step in steps for a in step.actions if isinstance(a, AddPod))]
-    ports = [
-        *(port for pod in pods for port in pod.ports),
-        *(port for external in topology.externals for port in external.ports),
-        *(port for node in topology.nodes for port in node.ports),
-    ]
-    second = any((p.node or 1) > 1 for p in pods) or any(
-        isinstance(p.target, NodeRef) and p.target.number > 1 for p in patterns
-    )
-    ipv6 = Family.IPV6 in (*families, *(p.family for p in patterns)) or any(":ipv6}" in t for t in texts.values())
-    found = {
-        Need.TWO_NODES: second or any("${node:2" in t for t in texts.values()),
-        Need.IPV6: ipv6,
-        Need.SCTP: any(p.protocol is Protocol.SCTP for p in ports),
-        Need.EXTERNAL: bool(topology.externals),
-        Need.HOST_NETWORK: any(p.host_network for p in pods),
-    }
-    return frozenset(need for need, wanted in found.items() if wanted)
+    return read_scenarios(document(texts[path], path), texts, _opener(path, read, texts), state, case)

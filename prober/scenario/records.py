@@ -11,6 +11,7 @@ from prober.flows import AnyPod, FlowPattern
 from prober.model import Action, ClusterState, Family, Topology
 
 SUFFIX = ".scenario.yaml"
+CASE = "#"  # between a file's path and the name of one of its cases
 OWN = "prober:/"  # begins the paths of scenarios that prober writes itself: no file's does
 MANIFESTS = ("--policies ", "--workloads ")  # begin the path of a scenario made of somebody's manifests: the flags
 EVERY_CELL = FlowPattern(source=AnyPod(), target=AnyPod())  # every pod to every declared port
@@ -50,17 +51,19 @@ class Step:
     name: str
     actions: tuple[Action, ...] = ()
     expect: tuple[Expectation, ...] = ()
+    because: str = ""  # the author's reason for what is expected
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """A topology and its steps, with the texts of every file that it was read from."""
 
-    name: str
-    path: str
+    name: str  # the file's without its suffix; of one of several cases `FILE#CASE`
+    path: str  # the file's; of one of several cases `FILE.scenario.yaml#CASE`: enough to name it anywhere
     summary: str
     tags: tuple[str, ...] = ()
     requires: tuple[Need, ...] = ()  # what the author wrote, and what the scenario plainly uses
+    rules: tuple[int, ...] = ()  # of docs/semantics.md: which of them it exercises
     families: tuple[Family, ...] = ()  # none: the cluster's primary one
     cells: tuple[FlowPattern, ...] = (EVERY_CELL,)  # what is asked beside the cells that expectations name
     topology: Topology

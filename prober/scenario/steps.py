@@ -33,12 +33,13 @@ class Draft:
     delete: tuple[Located[PolicyRef], ...]  # ANY as name or as namespace: all of them
     manifests: tuple[Value, ...]
     expect: tuple[Expectation, ...]
+    because: str
 
 
 def read_step(value: Value, known: Known, nodes: int, open_file: Open) -> Draft:
     """Read one step."""
     take = Gather()
-    fields = take.fields(value, ("name", *ORDER, "expect"), ("name",))
+    fields = take.fields(value, ("name", *ORDER, "expect", "because"), ("name",))
     draft = Draft(
         name=take(sentence, fields.get("name"), ""),
         at=value,
@@ -48,9 +49,10 @@ def read_step(value: Value, known: Known, nodes: int, open_file: Open) -> Draft:
         delete=take(one_or_many(_located(_policy_name)), fields.get("delete"), ()),
         manifests=take(lambda v: _manifests(v, open_file), fields.get("apply"), ()),
         expect=take(lambda v: _expect(v, open_file), fields.get("expect"), ()),
+        because=take(sentence, fields.get("because"), ""),
     )
     take.done()
-    if len(fields) == 1:
+    if not {*ORDER, "expect"} & fields.keys():
         raise value.wrong("the step does nothing and expects nothing", f"give it {', '.join(ORDER)} or expect")
     return draft
 
@@ -97,14 +99,14 @@ def _manifests(value: Value, open_file: Open) -> tuple[Value, ...]:
     def read(item: Value) -> tuple[Value, ...]:
         if item.is_mapping:
             return (item,)
-        return documents(*_opened(item, open_file))
+        return documents(*opened(item, open_file))
 
     found = tuple(m for manifests in one_or_many(read)(value) for m in manifests)
     read_policies(found, fill=unfilled)  # its mistakes, with all the others; its policies when addresses are known
     return found
 
 
-def _opened(value: Value, open_file: Open) -> tuple[str, str]:
+def opened(value: Value, open_file: Open) -> tuple[str, str]:
     """Return the text of the file that is named here, and its path."""
     try:
         path, content = open_file(text(value))
@@ -131,7 +133,7 @@ def _expect(value: Value, open_file: Open) -> tuple[Expectation, ...]:
         return read
 
     if value.is_text:
-        value = document(*_opened(value, open_file))
+        value = document(*opened(value, open_file))
     take = Gather()
     fields = take.fields(value, ("allowed", "denied"))
     found = take(one_or_many(line("allowed")), fields.get("allowed"), ())

@@ -65,7 +65,8 @@ def tell(
     wanted = families or story.state.families[:1]
     states = [story.state]
     for draft in drafts:
-        step = Step(name=draft.name, actions=tuple(story.carry_out(draft, take)), expect=draft.expect)
+        actions = tuple(story.carry_out(draft, take))
+        step = Step(name=draft.name, actions=actions, expect=draft.expect, because=draft.because)
         take.mistakes += conflicts(step, story.state, wanted)
         steps.append(step)
         states.append(story.state)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 from prober.document import Value, nearest, text
 from prober.model import Addresses, ClusterState, ExternalRef, Family, NodeRef, PodRef
 from prober.rules import Fill
-from prober.yamltext import shortened
+from prober.yamltext import Piece, shortened
 
 _TEMPLATE = re.compile(r"\$\{([^}]*)\}")
 _NAMED = re.compile(
@@ -24,6 +25,17 @@ def unfilled(value: Value) -> str | None:
     for name in found:
         _parsed(name, value)
     return None if found else text(value)
+
+
+def templates_in(piece: Piece) -> Iterator[str]:
+    """Yield the insides of all templates in a piece of a document."""
+    match piece.content:
+        case str(written):
+            yield from _TEMPLATE.findall(written)
+        case list(members):
+            yield from (name for member in members for name in templates_in(member))
+        case dict(entries):
+            yield from (name for _, entry in entries.values() for name in templates_in(entry))
 
 
 def filled_from(state: ClusterState) -> Fill:
