@@ -64,15 +64,27 @@ def vouchers(flow: Flow, state: ClusterState) -> tuple[Flow, ...]:
     match flow.target:
         case PodRef() as ref:
             return _reached(flow, (replace(flow, source=ref),), state)
-        case ServiceRef() as ref:
-            return _reached(flow, _own(flow, state.services[ref], state), state) if ref in state.services else ()
-        case HostName(name):
-            service = state.service_named(name, flow.source) if isinstance(flow.source, PodRef) else None
+        case ServiceRef():
+            service = service_of(flow, state)
+            return _reached(flow, _own(flow, state.services[service], state), state) if service else ()
+        case HostName():
+            service = service_of(flow, state)
             own = _own(flow, state.services[service], state) if service else ()
             return (*_reached(flow, own, state), *vouchers(lookup_leg(flow), state)) if own else ()
         case ExternalRef() | NodeRef() | ApiServerRef() | Lookup():
             witness = _witness(flow.source, state)
             return (replace(flow, source=witness),) if witness else ()
+
+
+def service_of(flow: Flow, state: ClusterState) -> ServiceRef | None:
+    """Return the Service that a flow goes to by its address or its name; None for any other target."""
+    match flow.target, flow.source:
+        case ServiceRef() as ref, _:
+            return ref if ref in state.services else None
+        case HostName(name), PodRef() as source:
+            return state.service_named(name, source)
+        case _:
+            return None
 
 
 def _own(flow: Flow, service: Service, state: ClusterState) -> tuple[Flow, ...]:

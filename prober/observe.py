@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from prober.cells import probe
 from prober.cluster.base import Cluster
@@ -31,6 +31,7 @@ class RoundInFlight:
     seen: dict[Flow, Outcome] = field(default_factory=dict)
     last_connected: float = 0.0
     streams: list[Future[None]] = field(default_factory=list)
+    ready: frozenset[str] = frozenset()  # Services with a ready backend at its end
     done: bool = False
 
 
@@ -97,14 +98,16 @@ class Observer:
         return this
 
     def finish(self, step: int, this: RoundInFlight) -> None:
-        """Wait for a round's streams, then record who the pods are: a pod replaced during the round shows."""
+        """Wait for a round's streams, then record who the pods are, so that a replaced one shows, and what is ready."""
         for stream in this.streams:
             stream.result()  # raises what is no trouble of the cluster's: a defect must not look like no answer
         pods = {str(ref): [who.uid, who.started, *who.addresses] for ref, who in self._cluster.identities().items()}
         arrived = self._cluster.arrivals()
         if arrived:
             self._journal.write(Arrived(scenario=self._scenario, nonces=sorted(arrived)))
-        self._journal.write(RoundEnded(scenario=self._scenario, step=step, round=this.number, at=clock(), pods=pods))
+        this.ready = frozenset(map(str, self._cluster.ready()))
+        ended = RoundEnded(scenario=self._scenario, step=step, round=this.number, at=clock(), pods=pods)
+        self._journal.write(replace(ended, ready=sorted(this.ready)))
         this.done = True
 
     def _stream(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 
 from prober.assess import DENIALS
-from prober.cells import lookup_leg, round_of, vouchers
+from prober.cells import lookup_leg, round_of, service_of, vouchers
 from prober.cluster.base import Cluster
 from prober.errors import ProberError
 from prober.expect import Expected, unprobeable
@@ -133,8 +133,15 @@ def _disagreeing(this: RoundInFlight, wanted: Mapping[Flow, Verdict], state: Clu
     return [
         f
         for f, v in wanted.items()
-        if not _agrees(f, v, seen, state) and (this.done or _cannot_agree(f, v, seen, state))
+        if (not _agrees(f, v, seen, state) and (this.done or _cannot_agree(f, v, seen, state)))
+        or (v is Verdict.DENIED and this.done and not _is_ready(f, this, state))
     ]
+
+
+def _is_ready(flow: Flow, this: RoundInFlight, state: ClusterState) -> bool:
+    """Say whether the Service of a flow, if it has one, had a ready backend at a round's end."""
+    service = service_of(flow, state)
+    return service is None or str(service) in this.ready
 
 
 def _cannot_agree(flow: Flow, wanted: Verdict, seen: Mapping[Flow, Outcome], state: ClusterState) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from prober import journal
 from prober.assess import DENIALS, Reading
-from prober.cells import WITNESSES, lookup_leg, vouchers
+from prober.cells import WITNESSES, lookup_leg, service_of, vouchers
 from prober.expect import Expected
 from prober.model import ClusterState, Flow, HostName, PodRef, Protocol
 from prober.oracle import Ruling
@@ -93,6 +93,9 @@ class Proofs:
             attempt = round_.attempts.get(str(voucher))
             if attempt is None or seen(attempt) is not Outcome.CONNECTED:
                 return f"{_not_alive(voucher)} gave {attempt.outcome if attempt else 'no answer'}"
+        service = service_of(flow, chapter.state)
+        if service and str(service) not in round_.ready:  # without one, kube-proxy itself refuses
+            return f"{service} had no ready backend then"
         kind = "control" if self._can_have(chapter, flow, "control") else "restore"
         return self._unlike(chapter, flow, round_, kind)
 

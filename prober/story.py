@@ -20,6 +20,7 @@ class Round:
     number: int
     attempts: dict[str, journal.Attempt] = field(default_factory=dict)
     pods: Mapping[str, list[str]] = field(default_factory=dict)
+    ready: frozenset[str] = frozenset()  # Services with a ready backend, then
     ended: bool = False
 
 
@@ -100,8 +101,8 @@ def _add(story: Story, rounds: list[Round], event: journal.Event) -> None:
         case journal.RoundStarted(round=number):
             rounds.append(Round(number=number))
             story.phases[-1].rounds.append(rounds[-1])
-        case journal.RoundEnded(round=number, pods=pods):
-            rounds[number].pods, rounds[number].ended = pods, True
+        case journal.RoundEnded(round=number, pods=pods, ready=ready):
+            rounds[number].pods, rounds[number].ready, rounds[number].ended = pods, frozenset(ready), True
         case journal.Attempt(round=number, flow=flow):
             rounds[number].attempts[flow] = event
         case journal.Again(commands=commands):

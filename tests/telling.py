@@ -67,6 +67,7 @@ class Told:
     pods: Mapping[str, list[str] | None] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
     arrived: tuple[str, ...] = ()
+    unready: tuple[str, ...] = ()  # Services whose backends are not ready
 
 
 def told(**seen_by_letter: str) -> Told:
@@ -152,7 +153,9 @@ class Journalist:
             pods.pop(name)
             if who is not None:
                 pods[name] = who
-        self.events.append(RoundEnded(scenario=PATH, step=step, round=number, at=self.now(), pods=pods))
+        backed = [str(s.ref) for s in self.state.services.values() if self.state.backends(s)]
+        ready = [s for s in backed if s not in this.unready]
+        self.events.append(RoundEnded(scenario=PATH, step=step, round=number, at=self.now(), pods=pods, ready=ready))
 
     def _attempt(self, step: int, number: int, flow: Flow, outcome: str) -> Attempt:
         return Attempt(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time as real_time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -34,7 +34,18 @@ from prober.journal import (
     Trouble,
     read,
 )
-from prober.model import Action, AddPod, ApplyPolicy, ClusterState, DeletePolicy, LabelPod, PodRef, RemovePod, Topology
+from prober.model import (
+    Action,
+    AddPod,
+    ApplyPolicy,
+    ClusterState,
+    DeletePolicy,
+    LabelPod,
+    PodRef,
+    RemovePod,
+    ServiceRef,
+    Topology,
+)
 from prober.outcomes import Outcome, Status, Verdict
 from prober.progress import Progress
 from prober.result import RunResult
@@ -287,6 +298,21 @@ def test_dead_backend_keeps_a_service_from_agreeing(dead: str) -> None:
     assert (3, UNKNOWN) == (result.exit_code(), status(result, str(flow)))
     assert phase(result, "step").rounds > 2
     assert 0 == ran([SERVED_TWICE], only=flow)[0].exit_code()
+
+
+@pytest.mark.usefixtures("time")
+@pytest.mark.parametrize(("rounds", "code"), [(2, 0), (99, 3)])
+def test_service_that_is_not_ready_is_asked_again(rounds: int, code: int) -> None:
+    """A Service's denial waits until the cluster has a ready backend for it, or until --settle ends."""
+
+    class Slow(Odd):
+        def ready(self) -> Collection[ServiceRef]:
+            self.streams += bool(self.state.policies)
+            return () if self.state.policies and self.streams <= rounds else super().ready()
+
+    flow = parse_pattern("shop/a -> svc/shop/web:80")
+    result, _ = ran([SERVED_TWICE], [Slow()], only=flow, settle=3.0)
+    assert (code, True) == (result.exit_code(), phase(result, "step").rounds > 2)
 
 
 @pytest.mark.usefixtures("time")

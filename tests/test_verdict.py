@@ -386,6 +386,18 @@ def test_service_is_vouched_for_by_every_backend() -> None:
     assert verdict_of(A_SVC, SERVICE, steps=[[replaced("shop/c")] * 2]).status is UNKNOWN
 
 
+@pytest.mark.parametrize("flow", [A_SVC, A_NAME])
+@pytest.mark.parametrize("outcome", ["REFUSED", "TIMED_OUT"])
+def test_service_without_a_ready_backend_denies_nothing(flow: str, outcome: str) -> None:
+    """Rule 2: a denial at a Service counts only while the cluster itself has a ready backend for it in that round."""
+    bare = Told(seen={flow: outcome}, unready=("svc/shop/web",))
+    assert verdict_of(flow, SERVICE, steps=[[Told(seen={flow: outcome})] * 2]).status is PASS
+    found = verdict_of(flow, SERVICE, steps=[[bare] * 2])
+    assert (UNKNOWN, True) == (found.status, "svc/shop/web had no ready backend then" in found.reason)
+    assert verdict_of(flow, SERVICE, steps=[[bare, OK, OK]]).status is PASS
+    assert verdict_of(flow, SERVICE, control=[Told(unready=("svc/shop/web",))]).status is PASS  # it connected
+
+
 # --- rule 3: UDP
 
 

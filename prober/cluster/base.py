@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from prober.model import Action, ClusterState, PodRef, PolicyRef, Source, Topology
+from prober.model import Action, ClusterState, PodRef, PolicyRef, ServiceRef, Source, Topology
 
 NO_SCTP = "needs sctp, and nc speaks none"
 
@@ -23,7 +23,7 @@ class Identity:
 class Cluster(Protocol):
     """One topology on one cluster. Every method raises ClusterError when the cluster cannot do what is asked.
 
-    `stream` and `identities` may be called from several threads at once; the others from one.
+    `stream`, `identities` and `ready` may be called from several threads at once; the others from one.
     """
 
     name: str  # stands first in every output: `lab`, or the cluster's name and the context
@@ -60,6 +60,10 @@ class Cluster(Protocol):
 
     def stored(self, policy: PolicyRef) -> Mapping[str, Any]:
         """Return a policy that is in force as the cluster stored it, under the cluster's own names."""
+        ...
+
+    def ready(self) -> Collection[ServiceRef]:
+        """Return the topology's Services that have a ready backend now, as the cluster itself sees it."""
         ...
 
     def arrivals(self) -> frozenset[str] | None:

@@ -10,7 +10,18 @@ from typing import Any
 from prober import manifest
 from prober.cluster.base import NO_SCTP, Identity
 from prober.errors import ClusterError
-from prober.model import Action, AddPod, ClusterState, ExternalRef, Family, PodRef, PolicyRef, Source, Topology
+from prober.model import (
+    Action,
+    AddPod,
+    ClusterState,
+    ExternalRef,
+    Family,
+    PodRef,
+    PolicyRef,
+    ServiceRef,
+    Source,
+    Topology,
+)
 from prober.model.plan import planned
 
 
@@ -44,6 +55,7 @@ class FakeCluster:
         self.actions: list[Action] = []
         self.restarts: dict[PodRef, int] = {}
         self.remarked: list[str] = []
+        self.unready: set[ServiceRef] = set()
         self.dead = False
         self.closed = 0
 
@@ -113,6 +125,9 @@ class FakeCluster:
 
     def stored(self, policy: PolicyRef) -> Mapping[str, Any]:
         return manifest.dump(self.state.policies[policy])
+
+    def ready(self) -> Collection[ServiceRef]:
+        return [s.ref for s in self.state.services.values() if self.state.backends(s) and s.ref not in self.unready]
 
     def arrivals(self) -> frozenset[str] | None:
         return None

@@ -86,13 +86,16 @@ class RoundStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundEnded:
-    """All attempts of a round are in; `pods` says who every pod was then: uid, container start, addresses."""
+    """All attempts of a round are in: `pods` says who every pod was then (uid, container start, addresses), `ready`
+    which Services had a backend that was ready.
+    """
 
     scenario: str
     step: int
     round: int
     at: float
     pods: dict[str, list[str]]
+    ready: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

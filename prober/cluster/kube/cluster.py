@@ -36,6 +36,7 @@ from prober.model import (
     PodRef,
     PolicyRef,
     Service,
+    ServiceRef,
     Source,
     Topology,
 )
@@ -103,6 +104,7 @@ class KubeCluster:
         if ground.namespaces:
             self._heartbeat = Heartbeat(ground)
         stored = making.make_services(ground, topology.services)
+        ground.services = tuple(s.ref for s in topology.services)
         found = making.start_pods(ground, topology.pods)
         pods = tuple(reading.probe_pod(p, found[p.ref], nodes) for p in topology.pods)
         for pod in (p for p in pods if p.host_network):  # such a pod has its node's name
@@ -178,6 +180,19 @@ class KubeCluster:
     def stored(self, policy: PolicyRef) -> Mapping[str, Any]:
         """Return a policy's object as the API server answered when it was last written."""
         return self._ground().stored[policy]
+
+    def ready(self) -> frozenset[ServiceRef]:
+        """Return the Services with a ready backend in their EndpointSlices."""
+        ground = self._ground()
+        names: dict[str, list[str]] = {}
+        for ref in ground.services:
+            names.setdefault(ref.namespace, []).append(ref.name)
+        found = set()
+        for namespace, services in names.items():
+            path = f"/apis/discovery.k8s.io/v1/namespaces/{ground.naming.real[namespace]}/endpointslices"
+            query = (("labelSelector", f"{reading.SERVICE_LABEL} in ({','.join(services)})"),)
+            found |= {ServiceRef(namespace, s) for s in reading.ready_services(items(self._connection, path, query))}
+        return frozenset(found)
 
     def arrivals(self) -> frozenset[str] | None:
         """Say that nobody knows: agnhost logs who asked, not what."""

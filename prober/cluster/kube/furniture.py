@@ -108,7 +108,7 @@ def _with_pods(connection: Connection, service: Object, nodes: Nodes) -> tuple[S
 
 def _backends(connection: Connection, namespace: str, name: str) -> reading.Backends:
     path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
-    return reading.backends_of(items(connection, path, (("labelSelector", f"kubernetes.io/service-name={name}"),)))
+    return reading.backends_of(items(connection, path, (("labelSelector", f"{reading.SERVICE_LABEL}={name}"),)))
 
 
 def _api_server(connection: Connection) -> Service:

@@ -12,7 +12,7 @@ from prober.cluster.kube.objects import Marks
 from prober.cluster.kube.reading import Nodes
 from prober.cluster.kube.target import KubeTarget
 from prober.errors import ClusterError
-from prober.model import PodRef, PolicyRef
+from prober.model import PodRef, PolicyRef, ServiceRef
 
 Object = Mapping[str, Any]
 
@@ -39,6 +39,7 @@ class Ground:
     marks: Marks
     nodes: Nodes
     pods: dict[PodRef, Standing] = field(default_factory=dict)
+    services: tuple[ServiceRef, ...] = ()
     policies: dict[PolicyRef, str] = field(default_factory=dict)  # uid
     stored: dict[PolicyRef, Object] = field(default_factory=dict)  # the same policies as the API server has them
     uids: dict[str, str] = field(default_factory=dict)

@@ -18,6 +18,9 @@ from prober.model import Addresses, Family, NetworkPolicy, Node, NodeRef, Pod, P
 Object = Mapping[str, Any]
 
 
+SERVICE_LABEL = "kubernetes.io/service-name"  # on every EndpointSlice
+
+
 def addresses_of(texts: Iterable[str]) -> Addresses:
     """Return the first address of each family, in the order of the families' appearance."""
     found: dict[Family, str] = {}
@@ -169,7 +172,7 @@ def backends_of(slices: Sequence[Object]) -> Backends:
         )
         targets.update({p.name: p.number for p in ports})
         for number, endpoint in enumerate(one.get("endpoints") or ()):
-            if (endpoint.get("conditions") or {}).get("ready") is False:
+            if not _is_ready(endpoint):
                 continue
             ref = endpoint.get("targetRef") or {}
             if ref.get("kind") == "Pod":
@@ -179,6 +182,19 @@ def backends_of(slices: Sequence[Object]) -> Backends:
                 place = endpoint.get("nodeName") or endpoint.get("hostname") or str(number)
                 hosts[place] = {**hosts.get(place, {}), **addresses_of(endpoint["addresses"])}
     return Backends(pods=pods, hosts=tuple(hosts.values()), targets=targets)
+
+
+def ready_services(slices: Sequence[Object]) -> frozenset[str]:
+    """Return the names of the Services of which some EndpointSlice has an endpoint that is ready, and a port."""
+    return frozenset(
+        str(one["metadata"]["labels"][SERVICE_LABEL])
+        for one in slices
+        if one.get("ports") and any(map(_is_ready, one.get("endpoints") or ()))
+    )
+
+
+def _is_ready(endpoint: Object) -> bool:
+    return (endpoint.get("conditions") or {}).get("ready") is not False  # absent means that nobody knows: take it
 
 
 def own_service(service: Object, backends: Backends) -> Service:

@@ -35,6 +35,7 @@ from prober.model import (
     PodRef,
     PolicyRef,
     RemovePod,
+    ServiceRef,
     Source,
     Topology,
 )
@@ -155,6 +156,11 @@ class LabCluster:
     def stored(self, policy: PolicyRef) -> Mapping[str, Any]:
         """Return a policy as the lab enforces it: it stores no objects, only what they mean."""
         return manifest.dump(self._lab().state.policies[policy])
+
+    def ready(self) -> Collection[ServiceRef]:
+        """Return the Services with backends: the lab's rules follow each change before it is done."""
+        state = self._lab().state
+        return [s.ref for s in state.services.values() if state.backends(s)]
 
     def arrivals(self) -> frozenset[str]:
         """Return what datagrams have brought to any listener since the lab was opened."""

@@ -223,6 +223,16 @@ def test_replaced_pod_is_somebody_else(opened: Opened, kube_nft: Cluster) -> Non
     until(lambda: opened.sees(B, A) is Outcome.NO_RESULT, "the pod still answers", 20)
 
 
+def test_service_is_ready_while_a_backend_is(opened: Opened, kube_nft: Cluster) -> None:
+    """Readiness is the EndpointSlices' own: a Service whose only backend was relabelled has none any more."""
+    service = ServiceRef("bank", "b")
+    until(lambda: service in opened.cluster.ready(), "the Service has no backend", 20)
+
+    opened.cluster.apply(LabelPod(pod=B, labels={"app": None}))
+    until(lambda: service not in opened.cluster.ready(), "the Service keeps its backend", 20)
+    assert Outcome.CONNECTED == opened.sees(B, B)
+
+
 def test_evidence_and_command_are_there(opened: Opened) -> None:
     """What a person needs has the scenario's names; the command that reproduces has the cluster's."""
     opened.cluster.apply(ApplyPolicy(policy=FROM_SHOP))

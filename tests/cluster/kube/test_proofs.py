@@ -11,6 +11,7 @@ from prober import canary
 from prober.cluster.kube import connect, shell
 from prober.cluster.kube import connection as door
 from prober.outcomes import Status
+from prober.progress import Progress
 from prober.result import CellResult, RunResult
 from tests.cluster.kube.proving import QUICK, once, proved, reach, scenario, seeds, target
 from tests.kube.cluster import Cluster
@@ -92,6 +93,33 @@ def test_pod_that_is_killed_proves_nothing(kube_steered: Cluster) -> None:
     assert Status.PASS not in denied
     assert Status.LEAK not in denied
     assert 0 != result.exit_code()
+
+
+def test_service_without_endpoints_proves_nothing(kube_nft: Cluster) -> None:
+    """Where somebody takes a Service's backend away in a step kube-proxy refuses: that is no policy's denial."""
+    text = scenario().texts["two.scenario.yaml"].replace('"shop/a -> name/b.bank:80"', '"shop/a -> svc/bank/b:80"')
+
+    def label(value: str | None) -> None:
+        with kube_nft.api() as api:
+            pods = api.get("/api/v1/pods", {"labelSelector": "prober/run=bare"})["items"]
+            (pod,) = (p for p in pods if p["metadata"]["annotations"]["prober/pod"] == "bank/b")
+            path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}"
+            api.patch(path, {"metadata": {"labels": {"app": value}}})
+
+    away, back = once("step", lambda: label(None)), once("restore", lambda: label("b"))
+
+    def tell(progress: Progress) -> None:
+        away(progress)
+        back(progress)
+
+    kubernetes = reach(kube_nft, run_id="bare")
+    result = proved(kubernetes, [scenario(text)], SHORT, progress=tell)
+    kubernetes.close()
+
+    found = cells(result)["shop/a -> svc/bank/b:80"]
+    assert (Status.UNKNOWN, True) == (found.status, "svc/bank/b had no ready backend then" in found.reason), found
+    assert Status.PASS is cells(result)["shop/a -> bank/b:80"].status
+    assert {Status.PASS} == {c.status for c in cells(result, "restore").values()}
 
 
 def test_outage_is_waited_for(kube_steered: Cluster) -> None:

@@ -184,6 +184,19 @@ def test_backends_that_are_no_pods_are_hosts() -> None:
     assert ({V4: "172.18.0.2", V6: "fd00:172::2"}, {V4: "172.18.0.9"}) == reading.backends_of(slices).hosts
 
 
+@pytest.mark.parametrize(
+    ("ready", "conditions", "ports"),
+    [(True, {"ready": True}, DNS_PORTS), (True, {}, DNS_PORTS), (False, {"ready": False}, DNS_PORTS), (False, {}, [])],
+)
+def test_service_is_ready_by_one_endpoint(ready: bool, conditions: dict[str, bool], ports: list[Any]) -> None:
+    """One slice with a ready endpoint and a port is enough; an endpoint that says nothing is taken for ready."""
+    labels = {"labels": {reading.SERVICE_LABEL: "web"}}
+    away = {"metadata": labels, "ports": DNS_PORTS, "endpoints": [endpoint("10.0.0.1", conditions={"ready": False})]}
+    one = {"metadata": labels, "ports": ports, "endpoints": [endpoint("10.0.0.2", conditions=conditions)]}
+
+    assert frozenset(["web"] if ready else []) == reading.ready_services([away, one])
+
+
 def test_own_services_lead_to_real_ports() -> None:
     """A named target port becomes the number behind it."""
     service = {
