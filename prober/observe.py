@@ -59,7 +59,10 @@ class Slots:
 
 
 class Observer:
-    """Makes the rounds of one scenario on one cluster; `on_seen` is called, from any thread, after each attempt."""
+    """Makes the rounds of one scenario on one cluster; `on_seen` is called, from any thread, after each attempt.
+
+    `arrived` are the nonces of which the journal knows already; it grows with each round.
+    """
 
     def __init__(
         self,
@@ -70,7 +73,9 @@ class Observer:
         timeout: int,
         executor: Executor,
         on_seen: Callable[[], None],
+        arrived: set[str],
     ) -> None:
+        self._arrived = arrived
         self._cluster = cluster
         self._journal = journal
         self._scenario = scenario
@@ -102,8 +107,9 @@ class Observer:
         for stream in this.streams:
             stream.result()  # raises what is no trouble of the cluster's: a defect must not look like no answer
         pods = {str(ref): [who.uid, who.started, *who.addresses] for ref, who in self._cluster.identities().items()}
-        arrived = self._cluster.arrivals()
+        arrived = (self._cluster.arrivals() or frozenset()) - self._arrived
         if arrived:
+            self._arrived |= arrived
             self._journal.write(Arrived(scenario=self._scenario, nonces=sorted(arrived)))
         this.ready = frozenset(map(str, self._cluster.ready()))
         ended = RoundEnded(scenario=self._scenario, step=step, round=this.number, at=clock(), pods=pods)

@@ -42,11 +42,12 @@ class Phases:
         until: float,
         executor: Executor,
         stop: threading.Event,
+        arrived: set[str],
         progress: Callable[[int, int], None],
     ) -> None:
         self._wake = threading.Event()
         self._observer = Observer(
-            cluster, journal, scenario, timeout=timeout, executor=executor, on_seen=self._wake.set
+            cluster, journal, scenario, timeout=timeout, executor=executor, on_seen=self._wake.set, arrived=arrived
         )
         self._timeout = timeout
         self._settle = settle

@@ -84,6 +84,8 @@ class ScenarioResult:
     evidence: str  # the cluster's own, collected when it failed
     seconds: float
     intent: tuple[str, ...] = ()  # what the author expects of somebody's own policies and they contradict: findings
+    took_over: str = ""  # the path of the scenario whose topology it ran on next; "": one was opened for it
+    given_up: str = ""  # why the next scenario could not have its topology; "": it could, or there was none
 
     @property
     def cells(self) -> Iterator[CellResult]:

@@ -5,54 +5,27 @@ It decides when enough has been seen; what it was worth is decided in `verdict`,
 
 from __future__ import annotations
 
-import contextlib
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from prober import __version__, canary, journal
-from prober.aside import Aside
-from prober.cells import with_witnesses
 from prober.cluster.base import Cluster
 from prober.errors import ProberError
-from prober.expect import expectations
-from prober.flows import FlowPattern
 from prober.journal import Journal
-from prober.model import Action, AddPod, ApplyPolicy, ClusterState
+from prober.model import Topology
 from prober.observe import clock
-from prober.phases import Phases, StoppedError, disagreeing
+from prober.phases import StoppedError
 from prober.progress import Progress
-from prober.scenario import Scenario, Step
-from prober.story import plain_opening, reopening
+from prober.scenario import Scenario
+from prober.sharing import Share, shares
+from prober.telling import Settings, Stage, Telling
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What decides how a run goes; all durations in seconds."""
-
-    timeout: int = 1  # of one attempt: nc takes whole seconds
-    settle: float = 30.0
-    hold: int = 1
-    budget: float = 120.0  # for one scenario
-    jobs: int = 2
-    workers: int = 64
-    only: FlowPattern | None = None
-
-    def plain(self) -> dict[str, str]:
-        """Return the settings as the journal and the reports name them."""
-        only = {"only": str(self.only)} if self.only else {}
-        return {
-            "timeout": f"{self.timeout}s",
-            "settle": f"{self.settle:g}s",
-            "hold": str(self.hold),
-            "budget": f"{self.budget:g}s",
-            "jobs": str(self.jobs),
-            **only,
-        }
+__all__ = ["Settings", "run"]
 
 
 def run(
@@ -73,13 +46,15 @@ def run(
 
     1. Write down what is to be run, with the text of every file: enough to judge by; and `facts`, `remarks`.
     2. The canaries first, if there are any: where they are not green nobody's proof would count, and the run ends.
-    3. For each scenario that this cluster can run (others are skipped, with the reason):
-       a. open its topology, with witnesses on its nodes, and settle its manifests' addresses;
-       b. control: every cell that any step asks must connect while there is no policy;
+    3. For each topology, with witnesses on its nodes, every scenario that asks for an equal one and that this cluster
+       can run (others are skipped, with the reason):
+       a. open the topology, or take over the one that the scenario before has left, and settle manifests' addresses;
+       b. control: every cell that any step asks must connect while there is no policy. Where the scenario before added
+          and removed no pod, its last control has asked that too, and is this one's first;
        c. each step: carry out its actions, then send rounds until every cell agrees and holds, or `settle` ends;
        d. restore: delete the policies, put labels back; every cell must connect again;
-       e. close the cluster, whatever happened. Its evidence was collected where cells first did not agree.
-    4. Write down the end.
+       e. bring back pods. Where that, or d, cannot be proved, the next scenario gets a topology of its own.
+    4. Close every topology beside the next one, whatever happened on it. Write down the end.
     """
     log.write(
         journal.RunStarted(
@@ -98,13 +73,13 @@ def run(
         log.write(journal.Remark(scenario="", text=remark))
     with (
         ThreadPoolExecutor(settings.workers, "stream") as streams,
-        ThreadPoolExecutor(settings.jobs, "scenario") as jobs,
+        ThreadPoolExecutor(settings.jobs, "closer") as closers,
+        ThreadPoolExecutor(settings.jobs, "topology") as jobs,
     ):
+        topologies = _Topologies(make_cluster, settings, log, progress, stop, streams, closers)
 
         def run_all(these: Sequence[Scenario]) -> None:
-            longest_first = sorted(these, key=lambda s: -len(s.steps))
-            words = (make_cluster, settings, log, progress, stop, streams)
-            for future in [jobs.submit(_run_scenario, s, *words) for s in longest_first]:
+            for future in [jobs.submit(topologies.run, share) for share in shares(these, settings.jobs)]:
                 future.result()
 
         run_all(canaries)
@@ -127,168 +102,101 @@ def _proved(canaries: Sequence[Scenario], scenarios: Sequence[Scenario], log: Jo
     return found.green
 
 
-def _run_scenario(
-    scenario: Scenario,
-    make_cluster: Callable[[], Cluster],
-    settings: Settings,
-    log: Journal,
-    progress: Callable[[Progress], None],
-    stop: threading.Event,
-    streams: Executor,
-) -> None:
-    path = scenario.path
-
-    def tell(
-        step: str, kind: str, number: int = 0, disagreeing: int = 0, *, done: bool = False, note: str = ""
-    ) -> None:
-        progress(
-            Progress(
-                scenario=scenario.name,
-                step=step,
-                kind=kind,
-                round=number,
-                disagreeing=disagreeing,
-                done=done,
-                note=note,
-            )
-        )
-
-    if stop.is_set():
-        return
-    note = ""
-    try:
-        with _closing(make_cluster(), path, log) as cluster:
-            if reason := cluster.lacks(scenario.requires, scenario.topology):
-                note = f"skipped: {reason}"
-                log.write(journal.Skipped(scenario=path, reason=reason))
-                return
-            agreed = _Telling(scenario, cluster, settings, log, stop, streams, tell).tell()
-            log.write(journal.ScenarioEnded(scenario=path, at=clock()))
-            note = "" if agreed else "does not agree"
-    except StoppedError:
-        note = "interrupted"
-    except ProberError as error:
-        note = str(error)
-        log.write(journal.Trouble(scenario=path, text=note))
-    except Exception as error:  # a defect must not take the other scenarios' results along
-        note = f"a defect of prober: {type(error).__name__}: {error}"
-        log.write(journal.Trouble(scenario=path, text=note))
-        log.write(journal.Evidence(scenario=path, text=traceback.format_exc()))
-    finally:
-        tell("", "", done=True, note=note)
-
-
-@contextlib.contextmanager
-def _closing(cluster: Cluster, path: str, log: Journal) -> Iterator[Cluster]:
-    """Close the cluster whatever happened; what goes wrong in that is one more trouble and hides no other."""
-    try:
-        yield cluster
-    finally:
-        try:
-            cluster.close()
-        except Exception as error:
-            log.write(journal.Trouble(scenario=path, text=f"clean-up: {error}"))
-
-
-class _Telling:
-    """One scenario on one cluster, from open to restore."""
+class _Topologies:
+    """Runs scenarios on the topologies that they share."""
 
     def __init__(
         self,
-        scenario: Scenario,
-        cluster: Cluster,
+        make_cluster: Callable[[], Cluster],
         settings: Settings,
         log: Journal,
+        progress: Callable[[Progress], None],
         stop: threading.Event,
         streams: Executor,
-        tell: Callable[..., None],
+        closers: Executor,
     ) -> None:
-        self._scenario = scenario
-        self._cluster = cluster
+        self._make_cluster = make_cluster
         self._settings = settings
         self._log = log
+        self._progress = progress
         self._stop = stop
         self._streams = streams
-        self._tell = tell
-        self._aside = Aside(cluster, log, scenario.path)
+        self._closers = closers
 
-    def tell(self) -> bool:
-        """Run the whole of it; False if any cell did not agree in time."""
-        until = clock() + self._settings.budget
-        self._tell("open", "open")
-        first = self._cluster.open(with_witnesses(self._scenario.topology))
-        scenario = self._scenario.resolved(first)
-        self._log.write(
-            journal.Opened(
-                scenario=scenario.path,
-                at=clock(),
-                state=plain_opening(first),
-                nodes=len({p.node for p in first.pods.values()}),
-                images={str(ref): image for ref, image in self._cluster.images().items()},
-            )
-        )
-        self._aside.remark()
-        phases = Phases(
-            self._cluster,
-            self._log,
-            scenario.path,
-            timeout=self._settings.timeout,
-            settle=self._settings.settle,
-            until=until,
-            executor=self._streams,
-            stop=self._stop,
-            progress=lambda number, disagreeing: self._tell(self._name, self._kind, number, disagreeing),
-        )
-        agreed = self._phase(phases, 0, "control", "control", None, first, ())[0]
-        state = first
-        for i, step in enumerate(scenario.steps):
-            fine, state = self._phase(phases, i, "step", step.name, step, state, step.actions)
-            agreed = agreed and fine
-        closing = reopening(state, first)
-        fine, state = self._phase(phases, len(scenario.steps), "restore", "restore", None, state, closing)
-        return agreed and fine
+    def run(self, share: Share) -> None:
+        """Run the scenarios of a share, on another topology after one that could not be brought back."""
+        waiting = deque(share.scenarios)
+        while waiting and not self._stop.is_set():
+            self._on_one(share.topology, waiting)
 
-    def _phase(
-        self,
-        phases: Phases,
-        number: int,
-        kind: str,
-        name: str,
-        step: Step | None,
-        state: ClusterState,
-        actions: Sequence[Action],
-    ) -> tuple[bool, ClusterState]:
-        """Carry out the actions and converge; return whether it did, and the state that it led to."""
-        self._name, self._kind = name, kind
-        path = self._scenario.path
-        self._log.write(journal.Phase(scenario=path, step=number, kind=kind, name=name, at=clock()))
-        for action in actions:
-            begin = clock()
-            done = self._cluster.apply(action)
-            pod = done.pod if isinstance(done, AddPod) else None
-            self._log.write(
-                journal.Acted(
-                    scenario=path,
-                    step=number,
-                    action=str(action),
-                    begin=begin,
-                    end=clock(),
-                    addresses={str(f): a for f, a in pod.addresses.items()} if pod else {},
-                    node=pod.node if pod else None,
-                    image=self._cluster.images().get(pod.ref, "") if pod else "",
-                    stored=dict(self._cluster.stored(action.policy.ref)) if isinstance(action, ApplyPolicy) else {},
-                )
+    def _on_one(self, topology: Topology, waiting: deque[Scenario]) -> None:
+        """Take scenarios from those that wait for as long as each leaves the topology as it found it."""
+        path = waiting[0].path
+        try:
+            cluster = self._make_cluster()
+        except Exception as error:
+            self._fail(waiting.popleft(), error)
+            return
+        try:
+            stage = Stage(cluster=cluster, topology=topology)
+            now = self._able(cluster, waiting)
+            while now and not self._stop.is_set():
+                path, heir = now.path, self._able(cluster, waiting)
+                self._tell(now, stage, heir)
+                if heir and not stage.ready:
+                    waiting.appendleft(heir)
+                    break
+                now = heir
+        finally:
+            self._closers.submit(self._close, cluster, path)
+
+    def _able(self, cluster: Cluster, waiting: deque[Scenario]) -> Scenario | None:
+        """Take the first that this cluster can run; those before it are skipped, with the reason."""
+        while waiting:
+            scenario = waiting.popleft()
+            try:
+                reason = cluster.lacks(scenario.requires, scenario.topology)
+            except Exception as error:
+                self._fail(scenario, error)
+                continue
+            if not reason:
+                return scenario
+            self._log.write(journal.Skipped(scenario=scenario.path, reason=reason))
+            self._done(scenario, f"skipped: {reason}")
+        return None
+
+    def _tell(self, scenario: Scenario, stage: Stage, heir: Scenario | None) -> None:
+        def tell(step: str, kind: str, number: int = 0, disagreeing: int = 0) -> None:
+            self._progress(
+                Progress(scenario=scenario.name, step=step, kind=kind, round=number, disagreeing=disagreeing)
             )
-            state = state.after(done)
-        expected = expectations(self._scenario, step, state, self._settings.only)
-        if conflict := next((f"{flow}: {e.conflict}" for flow, e in expected.items() if e.conflict), ""):
-            raise ProberError(conflict)  # the addresses that the cluster gave make another ruling
-        needed = 1 + self._settings.hold if kind == "step" else 1
-        agreed = phases.converge(number, state, expected, needed)
-        if not agreed:
-            odd = disagreeing(self._log.events(), path, number, expected)
-            commands = {str(f): self._cluster.reproduce(f.source, command) for f, command in odd.items()}
-            self._log.write(journal.Again(scenario=path, step=number, commands=commands))
-            self._aside.remark()
-            self._aside.collect(f"after {kind} '{name}'")
-        return agreed, state
+
+        words = (self._settings, self._log, self._stop, self._streams, tell)
+        try:
+            agreed = Telling(scenario, stage, *words, heir=heir).tell()
+        except StoppedError:
+            self._done(scenario, "interrupted")
+        except Exception as error:
+            self._fail(scenario, error)
+        else:
+            self._done(scenario, "" if agreed else "does not agree")
+
+    def _fail(self, scenario: Scenario, error: Exception) -> None:
+        """Write down what stopped a scenario: it must not take the others' results along."""
+        note = str(error)
+        if not isinstance(error, ProberError):
+            note = f"a defect of prober: {type(error).__name__}: {error}"
+            text = "".join(traceback.format_exception(error))
+            self._log.write(journal.Evidence(scenario=scenario.path, text=text))
+        self._log.write(journal.Trouble(scenario=scenario.path, text=note))
+        self._done(scenario, note)
+
+    def _done(self, scenario: Scenario, note: str) -> None:
+        self._progress(Progress(scenario=scenario.name, step="", kind="", round=0, disagreeing=0, done=True, note=note))
+
+    def _close(self, cluster: Cluster, path: str) -> None:
+        """Close a cluster whatever happened on it; what goes wrong in that is one more trouble and hides no other."""
+        try:
+            cluster.close()
+        except Exception as error:
+            self._log.write(journal.Trouble(scenario=path, text=f"clean-up: {error}"))

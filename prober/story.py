@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -50,12 +50,15 @@ class PhaseStory:
 
 @dataclass(slots=True, kw_only=True)
 class Story:
-    """All that happened to one scenario."""
+    """All that happened to one scenario; of one on a shared topology also the control that it took over."""
 
     path: str
     state: ClusterState | None = None
     nodes: int = 0
+    after: str = ""  # the path of the scenario that left it the topology; "": it was opened for this one
+    given_up: str = ""  # why the next scenario did not get the topology; "": it did, or there was none
     phases: list[PhaseStory] = field(default_factory=list)
+    rounds: list[Round] = field(default_factory=list)  # its own, by number
     offsets: dict[str, float] = field(default_factory=dict)  # source -> harness clock minus its own
     arrived: set[str] = field(default_factory=set)
     skipped: str = ""
@@ -68,22 +71,47 @@ class Story:
     until: float = 0.0
 
 
-def tell(path: str, events: Iterable[journal.Event]) -> Story:
-    """Return the story of one scenario from a run's events; what does not fit into it is left out and is a fault."""
-    story = Story(path=path)
-    rounds: list[Round] = []
+def stories(events: Iterable[journal.Event]) -> dict[str, Story]:
+    """Return the story of each scenario that a run's events tell of, by path; what does not fit in is a fault."""
+    found: dict[str, Story] = {}
     for event in events:
-        if getattr(event, "scenario", None) != path:
+        path = getattr(event, "scenario", "")
+        if not path:
             continue
+        story = found.setdefault(path, Story(path=path))
         story.until = max(story.until, getattr(event, "at", story.until))
-        if misfit := _misfit(story, rounds, event):
+        if misfit := _misfit(story, event):
             story.faults.append(misfit)
+        elif isinstance(event, journal.TakenOver):
+            story.after = event.after
+            if event.control:
+                _take_control(story, found.get(event.after))
         else:
-            _add(story, rounds, event)
-    return story
+            _add(story, event)
+    return found
 
 
-def _add(story: Story, rounds: list[Round], event: journal.Event) -> None:
+def tell(path: str, events: Iterable[journal.Event]) -> Story:
+    """Return the story of one scenario from a run's events."""
+    return stories(events).get(path) or Story(path=path)
+
+
+def _take_control(story: Story, before: Story | None) -> None:
+    """Make the last control of the scenario before the first one of this, where it can be."""
+    last = before.phases[-1] if before and before.phases else None
+    if before is None or last is None or last.kind != "restore" or not before.ended or before.faults:
+        story.faults.append(f"{story.after} has no control to leave to it")
+    elif before.state != story.state:
+        story.faults.append(f"it begins otherwise than {story.after} began, whose control it takes over")
+    else:
+        name = f"control, the last one of {story.after}"
+        control = replace(last, step=0, kind="control", name=name, at=last.acted_at, acted=[], again={})
+        story.phases.append(control)
+        story.offsets.update(before.offsets)
+
+
+def _add(story: Story, event: journal.Event) -> None:
+    rounds = story.rounds
     match event:
         case journal.Skipped(reason=reason):
             story.skipped = reason
@@ -118,22 +146,28 @@ def _add(story: Story, rounds: list[Round], event: journal.Event) -> None:
             story.trouble.append(text)
         case journal.Evidence(text=text):
             story.evidence = text
+        case journal.Reset(why=why):
+            story.given_up = why
         case journal.ScenarioEnded(at=at):
             _complete(story, at)
             story.ended = True
 
 
-def _misfit(story: Story, rounds: list[Round], event: journal.Event) -> str:
+def _misfit(story: Story, event: journal.Event) -> str:
     """Say how an event cannot have come next in an honest journal, of which any beginning is one too; "" if it can."""
-    now = story.phases[-1] if story.phases else None
+    rounds, now = story.rounds, story.phases[-1] if story.phases else None
     what = f"{type(event).__name__} does not come next"
     match event:
         case journal.Remark() | journal.Trouble() | journal.Evidence() | journal.Arrived():
             return ""
+        case journal.Reset():
+            return "" if story.ended and not story.given_up else what
         case _ if story.ended or story.skipped:
             return f"{what}: it is over"
         case journal.Skipped() | journal.Opened():
             return what if story.state or now else ""
+        case journal.TakenOver():
+            return "" if story.state and not now and not story.after else what
         case journal.Phase(step=step, kind=kind):
             return "" if story.state and _follows(kind, step, now) else f"{kind} {step} does not come next"
         case journal.ScenarioEnded():
@@ -168,7 +202,7 @@ def _follows(kind: str, step: int, now: PhaseStory | None) -> bool:
 
 
 def _complete(story: Story, at: float) -> None:
-    if story.phases:
+    if story.phases and not story.phases[-1].complete:
         story.phases[-1].complete = True
         story.phases[-1].until = at
         if any(not r.ended for r in story.phases[-1].rounds):
@@ -190,8 +224,8 @@ def _read_policy(data: object) -> NetworkPolicy:
     return manifest.load(json.dumps(data), "the journal")[0].it
 
 
-def advance(state: ClusterState, actions: Iterable[Action], acted: Iterable[journal.Acted]) -> ClusterState:
-    """Return the state after those of `actions` that were carried out, added pods with the addresses that they got."""
+def carried_out(actions: Iterable[Action], acted: Iterable[journal.Acted]) -> Iterator[Action]:
+    """Yield those of `actions` that were carried out, added pods with the addresses that they got."""
     done = {a.action: a for a in acted}
     for action in actions:
         record = done.get(str(action))
@@ -200,8 +234,20 @@ def advance(state: ClusterState, actions: Iterable[Action], acted: Iterable[jour
         if isinstance(action, AddPod):
             pod = replace(action.pod, addresses=read_addresses(record.addresses), node=record.node)
             action = AddPod(pod=pod)
+        yield action
+
+
+def advance(state: ClusterState, actions: Iterable[Action], acted: Iterable[journal.Acted]) -> ClusterState:
+    """Return the state after those of `actions` that were carried out."""
+    for action in carried_out(actions, acted):
         state = state.after(action)
     return state
+
+
+def with_added(state: ClusterState, actions: Iterable[Action]) -> ClusterState:
+    """Return the state with the pods that `actions` add: what a scenario's manifests are to know of addresses."""
+    added = {a.pod.ref: a.pod for a in actions if isinstance(a, AddPod)}
+    return replace(state, pods={**state.pods, **added}) if added else state
 
 
 def reopened(state: ClusterState, first: ClusterState) -> ClusterState:

@@ -1,4 +1,4 @@
-"""What may be written to a terminal: its width, whether it wants colour, and text without what could steer it."""
+"""What may be written to a terminal: its width, whether it wants colour, counts, and text that cannot steer it."""
 
 from __future__ import annotations
 
@@ -54,3 +54,9 @@ def width(stream: IO[str] | None, environ: Mapping[str, str] = os.environ) -> in
 
 def _is_terminal(stream: IO[str] | None) -> bool:
     return stream is not None and stream.isatty()  # None: the process was started with it closed
+
+
+def many(number: int, word: str) -> str:
+    """Return a number of things: `1 topology`, `2 topologies`."""
+    several = f"{word[:-1]}ies" if word.endswith("y") else f"{word}s"
+    return f"{number} {word if number == 1 else several}"

@@ -17,7 +17,7 @@ from prober.outcomes import Status, Verdict
 from prober.proofs import Chapter, Proofs
 from prober.result import CellResult, ReadingResult, RunResult, ScenarioResult, StepResult
 from prober.scenario import Scenario, contradictions
-from prober.story import PhaseStory, Story, advance, reopened, tell
+from prober.story import PhaseStory, Story, advance, carried_out, reopened, stories, with_added
 
 
 def judge(events: Sequence[journal.Event], scenarios: Mapping[str, Scenario]) -> RunResult:
@@ -29,8 +29,9 @@ def judge(events: Sequence[journal.Event], scenarios: Mapping[str, Scenario]) ->
     if ended is None and not troubles:
         troubles.append("the run was cut short")
     terms = _terms(started.settings, troubles)
-    stories = {path: tell(path, events) for path in started.scenarios}
-    troubles += [f"{path} cannot be read" for path in stories if path not in scenarios]
+    told = stories(events)
+    found = {path: told.get(path) or Story(path=path) for path in started.scenarios}
+    troubles += [f"{path} cannot be read" for path in found if path not in scenarios]
     last = max((getattr(e, "at", started.at) for e in events), default=started.at)
     return RunResult(
         run=started.run,
@@ -38,10 +39,10 @@ def judge(events: Sequence[journal.Event], scenarios: Mapping[str, Scenario]) ->
         cluster=started.cluster,
         started=started.wall,
         seconds=last - started.at,
-        nodes=max((s.nodes for s in stories.values()), default=0),
+        nodes=max((s.nodes for s in found.values()), default=0),
         settings=tuple(started.settings.items()),
         scenarios=tuple(
-            judge_scenario(scenarios[path], story, terms) for path, story in stories.items() if path in scenarios
+            judge_scenario(scenarios[path], story, terms) for path, story in found.items() if path in scenarios
         ),
         interrupted=ended.interrupted if ended else True,
         trouble="; ".join(troubles),
@@ -114,6 +115,8 @@ def judge_scenario(scenario: Scenario, story: Story, terms: Terms) -> ScenarioRe
         evidence=story.evidence,
         seconds=max(0.0, story.until - story.begin),
         intent=tuple(intent),
+        took_over=story.after,
+        given_up=story.given_up,
     )
 
 
@@ -131,11 +134,15 @@ def _steps(
     What the author expects of somebody's own policies, and they contradict, goes to `intent`.
     """
     chapters: list[Chapter] = []
-    state = first
+    state = known = first
     for told in story.phases:
         step = None
         if told.kind == "step":
             step = scenario.steps[told.step]
+            before, known = known, with_added(known, carried_out(step.actions, told.acted))
+            if known is not before:
+                scenario = scenario.resolved(known)
+                step = scenario.steps[told.step]
             state = advance(state, step.actions, told.acted)
             if scenario.of_manifests:
                 intent += map(str, contradictions(step, state, scenario.families_in(state)))

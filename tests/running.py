@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from prober import observe, phases, runner
+from prober import observe, phases, runner, telling
 from prober.cluster import fake
 from prober.cluster.fake import Asked, FakeCluster, Says, forgotten
 from prober.journal import Event, Journal
@@ -77,7 +77,7 @@ def still(patch: pytest.MonkeyPatch) -> Time:
                 time.now += timeout or 0.0
             return self.is_set()
 
-    for module in (observe, phases, runner):
+    for module in (observe, phases, runner, telling):
         patch.setattr(module, "clock", time)
     patch.setattr(fake, "time", SimpleNamespace(monotonic=time))
     patch.setattr(phases, "threading", SimpleNamespace(Event=Waiting))

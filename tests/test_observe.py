@@ -31,7 +31,7 @@ def observed(
     cluster.open(with_witnesses(loaded(DENY_B).topology))
     log, made = Journal(), []
     with ThreadPoolExecutor(workers) as executor:
-        observer = Observer(cluster, log, "s", timeout=1, executor=executor, on_seen=lambda: None)
+        observer = Observer(cluster, log, "s", timeout=1, executor=executor, on_seen=lambda: None, arrived=set())
         for _ in range(rounds):
             made.append(observer.start(0, flows, cluster.state))
             for stream in made[-1].streams:

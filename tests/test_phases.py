@@ -56,6 +56,7 @@ class Scene:
             until=self._until,
             executor=executor or Inline(),
             stop=self.stop,
+            arrived=set(),
             progress=lambda number, bad: self.progress.append((number, bad)),
         )
         return it.converge(0, self.cluster.state, self.expected(), needed)
@@ -189,7 +190,7 @@ def test_nothing_to_ask_agrees_at_once() -> None:
     scene.cluster.state = ClusterState()
     it = Phases(
         scene.cluster, scene.log, "s", timeout=1, settle=1, until=0, executor=ThreadPoolExecutor(1),
-        stop=scene.stop, progress=lambda *_: None,
+        stop=scene.stop, arrived=set(), progress=lambda *_: None,
     )  # fmt: skip
     assert it.converge(0, scene.cluster.state, {}, 2)
     assert () == scene.log.events()

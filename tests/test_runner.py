@@ -501,7 +501,8 @@ def test_defect_of_prober_is_called_so_and_takes_no_other_scenario_along() -> No
 def test_cluster_that_cannot_be_made_takes_no_other_scenario_along() -> None:
     """What goes wrong before there is a cluster is one scenario's trouble."""
     clusters: list[FakeCluster] = [FakeCluster(enforcing)]
-    result, _ = ran([DENY_B, DENY_B], clusters)
+    other = DENY_B.replace("{shop: {}}", "{shop: {labels: {team: t}}}")
+    result, _ = ran([DENY_B, other], clusters)
     assert PASS is status(result)
     assert "a defect of prober: IndexError" in result.scenarios[1].trouble
     assert 3 == result.exit_code()

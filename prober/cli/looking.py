@@ -14,7 +14,7 @@ from prober.flows import AnyPod, FlowPattern, parse_flow, parse_pattern
 from prober.model import ClusterState, ExternalRef, Flow, PodRef
 from prober.model.plan import planned
 from prober.scenario import Scenario, matrix, planned_states
-from prober.terminal import one_line, printable
+from prober.terminal import many, one_line, printable
 
 
 def validate(args: Namespace) -> int:
@@ -22,7 +22,7 @@ def validate(args: Namespace) -> int:
     scenarios = tagged(checked(args.PATH), args.tag)
     steps = sum(len(s.steps) for s in scenarios)
     cells = sum(len(matrix(s, state)) for s in scenarios for _, state in planned_states(s))
-    say(f"lab: {_many(len(scenarios), 'scenario')}, {_many(steps, 'step')}, {_many(cells, 'cell')}: no mistake\n")
+    say(f"lab: {many(len(scenarios), 'scenario')}, {many(steps, 'step')}, {many(cells, 'cell')}: no mistake\n")
     return 0
 
 
@@ -96,11 +96,7 @@ def _there(end: object, state: ClusterState) -> bool:
 def _unknown(scenarios: tuple[Scenario, ...], pattern: FlowPattern, args: Namespace) -> str:
     steps = max(len(s.steps) for s in scenarios)
     if args.step is not None and args.step > steps:
-        return f"--step {args.step}: {args.PATH} has {_many(steps, 'step')}; 0 is before the first"
+        return f"--step {args.step}: {args.PATH} has {many(steps, 'step')}; 0 is before the first"
     pods = dict.fromkeys(str(p.ref) for s in scenarios for m in _moments(s) for p in m.state.probe_pods())
     listed = ", ".join([*pods][:20]) + (f" and {len(pods) - 20} more" if len(pods) > 20 else "")
     return f"`{pattern}` is no flow of {args.PATH}; its pods are {listed}, and an end that is no pod must be declared"
-
-
-def _many(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -5,17 +5,19 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 
-from prober.cells import round_of, with_witnesses
+from prober.cells import round_of
 from prober.cli.choosing import asked, checked, tagged
 from prober.cli.output import say
 from prober.durations import show_duration
 from prober.expect import expectations, unprobeable
-from prober.model import Addresses, ApplyPolicy, ClusterState
+from prober.model import Addresses, ApplyPolicy, ClusterState, Flow, Topology
 from prober.model.plan import planned
 from prober.outcomes import Verdict
 from prober.scenario import Scenario, Step, planned_states
-from prober.terminal import one_line
+from prober.sharing import Share, keeps_pods, shares
+from prober.terminal import many, one_line
 
 # What the lab costs beside waiting, on one core (measured): seconds to open and close one, and per attempt
 _OPENING = 0.3
@@ -33,20 +35,24 @@ class _Cost:
 
 
 def plan(args: Namespace) -> int:
-    """Say what a run with these options would make and send."""
-    chosen = asked(tagged(checked(args.PATH), args.tag), args.only)
-    scenarios = [replace(s, topology=with_witnesses(s.topology)) for s in chosen]
+    """Say what a run with these options would make and send, topology by topology."""
+    scenarios = asked(tagged(checked(args.PATH), args.tag), args.only)
     say("".join(f"{line}\n" for line in (_on_a_cluster() if args.cluster == "kube" else [_IN_THE_LAB])))
+    found = shares(scenarios, args.jobs)
     costs = []
-    for scenario in scenarios:
-        cost = _cost(scenario, args)
-        costs.append(cost)
-        say("\n" + "".join(f"{line}\n" for line in _lines(scenario, cost)))
-    attempts = sum(c.attempts for c in costs)
-    seconds = max(max(c.seconds for c in costs), sum(c.seconds for c in costs) / args.jobs)
+    for share in found:
+        theirs = list(_costs(share, args))
+        costs.append(theirs)
+        before: Scenario | None = None
+        for scenario, cost in zip(share.scenarios, theirs, strict=True):
+            say("\n" + "".join(f"{line}\n" for line in _lines(scenario, share.topology, before, cost)))
+            before = scenario
+    attempts = sum(c.attempts for each in costs for c in each)
+    lengths = [sum(c.seconds for c in each) for each in costs]
+    seconds = max(max(lengths), sum(lengths) / args.jobs)
     say(
-        f"\n{_many(len(scenarios), 'scenario')}, {args.jobs} at once: "
-        f"at least {_many(attempts, 'attempt')} and {show_duration(seconds)}; "
+        f"\n{many(len(scenarios), 'scenario')} on {many(len(found), 'topology')}, {args.jobs} at once: "
+        f"at least {many(attempts, 'attempt')} and {show_duration(seconds)}; "
         f"a step that does not agree takes up to {show_duration(args.settle)} longer, "
         f"a scenario at most {show_duration(args.budget)}\n"
     )
@@ -59,17 +65,27 @@ def _on_a_cluster() -> Iterator[str]:
 
     yield "kube: nothing was asked of a cluster; addresses and times are those that the lab would have"
     yield "  first the canary, once: four pods on every node that can run them, and two policies"
-    yield "  each scenario's namespaces get names of the run (pr-RUN-...), each pod a Job, each open topology a Lease;"
+    yield "  each topology's namespaces get names of the run (pr-RUN-...), each pod a Job, each topology a Lease;"
     yield "  all of it carries the label prober/run and is removed at the end (--keep leaves it)"
     yield "  permissions, in all namespaces (`prober doctor --cluster kube` asks the cluster for them):"
     yield from (f"    {need}" for need in NEEDS)
 
 
-def _lines(scenario: Scenario, cost: _Cost) -> Iterator[str]:
-    topology = scenario.topology
-    state, _ = planned(topology)
+def _lines(scenario: Scenario, topology: Topology, before: Scenario | None, cost: _Cost) -> Iterator[str]:
     policies = dict.fromkeys(a.policy.ref for s in scenario.steps for a in s.actions if isinstance(a, ApplyPolicy))
     yield one_line(f"{scenario.name} ({scenario.path}): {scenario.summary}")
+    if before is None:
+        yield from _made(topology)
+    else:
+        control = f"; the last control of {before.name} is its first" if keeps_pods(before) else ""
+        yield f"  {one_line(f'takes over the topology of {before.name}{control}')}"
+    yield from _listed("policies", [str(ref) for ref in policies])
+    yield f"  sends at least {many(cost.attempts, 'attempt')} in {many(len(scenario.steps), 'step')}"
+    yield f"  takes at least {show_duration(cost.seconds)}"
+
+
+def _made(topology: Topology) -> Iterator[str]:
+    state, _ = planned(topology)
     made = {
         "namespace": len(topology.namespaces),
         "pod": len(topology.pods),
@@ -77,14 +93,11 @@ def _lines(scenario: Scenario, cost: _Cost) -> Iterator[str]:
         "external host": len(topology.externals),
         "node": len(topology.nodes),
     }
-    yield f"  makes {', '.join(_many(n, word) for word, n in made.items() if n)}, and a resolver"
+    yield f"  makes {', '.join(many(n, word) for word, n in made.items() if n)}, and a resolver"
     services = [state.services[s.ref] for s in topology.services]
     yield from _listed("pods", [_placed(p.ref, p.addresses, p.node) for p in state.probe_pods()])
     yield from _listed("Services", [_placed(s.ref, s.addresses, None) for s in services])
     yield from _listed("external hosts", [_placed(e.ref, e.addresses, None) for e in state.externals.values()])
-    yield from _listed("policies", [str(ref) for ref in policies])
-    yield f"  sends at least {_many(cost.attempts, 'attempt')} in {_many(len(scenario.steps), 'step')}"
-    yield f"  takes at least {show_duration(cost.seconds)}"
 
 
 def _listed(what: str, items: list[str]) -> Iterator[str]:
@@ -98,20 +111,28 @@ def _placed(name: object, addresses: Addresses, node: int | None) -> str:
     return f"{name} ({', '.join(where)})" if where else str(name)
 
 
-def _cost(scenario: Scenario, args: Namespace) -> _Cost:
-    """Count the rounds of a scenario in which everything agrees at once, as `runner` sends them."""
-    first = planned(scenario.topology)[0]
-    attempts, seconds = 0, _OPENING
-    told: list[tuple[Step | None, ClusterState]] = [(None, first), *planned_states(scenario), (None, first)]
-    for step, state in told:
-        wanted = {f: e for f, e in expectations(scenario, step, state, args.only).items() if not unprobeable(f)}
-        rounds = 1 + args.hold if step else 1
-        sent = len(round_of(tuple(wanted), state)) * rounds
-        denials = any(e.verdict is Verdict.DENIED for e in wanted.values())
-        attempts += sent
-        seconds += sent * _ATTEMPT + (rounds * args.timeout if denials else 0)
-    return _Cost(attempts=attempts, seconds=seconds)
+def _costs(share: Share, args: Namespace) -> Iterator[_Cost]:
+    """Count the rounds of each scenario of a share when everything agrees at once, as `telling` sends them."""
+    first, _ = planned(share.topology)
+    before: Scenario | None = None
+    for scenario, heir in zip_longest(share.scenarios, share.scenarios[1:]):
+        last = _wanted(scenario, None, first, args)
+        if heir and keeps_pods(scenario):
+            last |= _wanted(heir, None, first, args)
+        states = planned_states(replace(scenario, topology=share.topology))
+        told = [(_wanted(scenario, step, state, args), state, 1 + args.hold) for step, state in states]
+        told.append((last, first, 1))
+        if before is None or not keeps_pods(before):
+            told.append((_wanted(scenario, None, first, args), first, 1))
+        attempts, seconds = 0, _OPENING if before is None else 0.0
+        for wanted, state, rounds in told:
+            sent = len(round_of(tuple(wanted), state)) * rounds
+            attempts += sent
+            seconds += sent * _ATTEMPT + (rounds * args.timeout if Verdict.DENIED in wanted.values() else 0)
+        before = scenario
+        yield _Cost(attempts=attempts, seconds=seconds)
 
 
-def _many(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+def _wanted(scenario: Scenario, step: Step | None, state: ClusterState, args: Namespace) -> dict[Flow, Verdict]:
+    found = expectations(scenario, step, state, args.only)
+    return {f: e.verdict for f, e in found.items() if not unprobeable(f)}

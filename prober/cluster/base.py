@@ -28,6 +28,7 @@ class Cluster(Protocol):
 
     name: str  # stands first in every output: `lab`, or the cluster's name and the context
     echoes_nonce: bool  # whether its listeners answer a datagram with its nonce and their name, or with the name alone
+    lasts: float  # seconds for which a topology stays open, whatever becomes of prober
     at_once: int  # attempts that it bears under way at once before it answers late
 
     def lacks(self, needs: Collection[str], topology: Topology) -> str:

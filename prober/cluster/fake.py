@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -47,6 +48,7 @@ class FakeCluster:
 
     name = "fake"
     echoes_nonce = True
+    lasts = math.inf
     at_once = 10_000
 
     def __init__(self, says: Says) -> None:

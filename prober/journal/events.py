@@ -49,6 +49,16 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOver:
+    """A scenario begins on the topology that `after` left; `control`: whose last control is its first one too."""
+
+    scenario: str
+    at: float
+    after: str
+    control: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
     """A control, a step or the restore began; `step` counts from 0 within the scenario, controls included."""
 
@@ -168,6 +178,17 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reset:
+    """After a scenario its topology got back the pods that it was opened with, or was given up: `why`, else ""."""
+
+    scenario: str
+    begin: float
+    end: float
+    actions: list[str]
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioEnded:
     """A scenario came to its end; without this event it was cut short."""
 
@@ -185,8 +206,8 @@ class RunEnded:
 
 
 Event = (
-    RunStarted | Skipped | Opened | Phase | Acted | RoundStarted | RoundEnded | Clock | Attempt | Again | Arrived
-    | Remark | Trouble | Evidence | ScenarioEnded | RunEnded
+    RunStarted | Skipped | Opened | TakenOver | Phase | Acted | RoundStarted | RoundEnded | Clock | Attempt | Again
+    | Arrived | Remark | Trouble | Evidence | Reset | ScenarioEnded | RunEnded
 )  # fmt: skip
 
 _KINDS: Mapping[str, type[Event]] = {k.__name__: k for k in Event.__args__}

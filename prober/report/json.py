@@ -86,6 +86,8 @@ def _scenario(scenario: ScenarioResult) -> dict[str, Any]:
         "evidence": scenario.evidence,
         "seconds": scenario.seconds,
         "intent": list(scenario.intent),
+        "took_over": scenario.took_over,
+        "given_up": scenario.given_up,
         "steps": [_step(s) for s in scenario.steps],
     }
 
@@ -187,6 +189,8 @@ def _read_scenario(fields: Fields) -> ScenarioResult:
         evidence=fields.text("evidence"),
         seconds=fields.number("seconds"),
         intent=fields.texts("intent") if "intent" in fields.data else (),  # versions before 0.2 did not write it
+        took_over=fields.text("took_over") if "took_over" in fields.data else "",  # neither was written before 0.2
+        given_up=fields.text("given_up") if "given_up" in fields.data else "",
     )
 
 

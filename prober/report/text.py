@@ -11,7 +11,7 @@ from prober.outcomes import SEVERITY, Status, Verdict
 from prober.report.tables import LEGEND, tables
 from prober.result import CellResult, RunResult, ScenarioResult, StepResult
 from prober.scenario import MANIFESTS, OWN
-from prober.terminal import coloured, one_line, printable
+from prober.terminal import coloured, many, one_line, printable
 
 FAILURES = (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN)
 _COLOURS = {Status.LEAK: "red", Status.BREAK: "red", Status.FLAKY: "yellow", Status.UNKNOWN: "yellow"}
@@ -116,6 +116,10 @@ class _Page:
             yield from _indented(f"trouble: {scenario.trouble}", 2)
         for remark in scenario.remarks:
             yield from _indented(f"note: {remark}", 2)
+        if self._verbose and scenario.took_over:
+            yield from _indented(f"on the topology that {scenario.took_over} left", 2)
+        if self._verbose and scenario.given_up:
+            yield from _indented(f"its topology was given up: {scenario.given_up}", 2)
         shown = False
         for number, step in numbered(scenario.steps):
             failing = [c for c in step.cells if c.status in FAILURES]
@@ -133,7 +137,7 @@ class _Page:
     def _step(
         self, scenario: ScenarioResult, number: int, step: StepResult, failing: Sequence[CellResult]
     ) -> Iterator[str]:
-        name = f"step {number} '{one_line(step.name)}'" if number else one_line(step.kind)
+        name = f"step {number} '{one_line(step.name)}'" if number else one_line(step.name)
         yield f"  {name}: {counted(step.cells)} in {many(step.rounds, 'round')}, {show_duration(step.seconds)}"
         if step.actions:
             yield from _indented(f"after: {', '.join(step.actions)}", 4)
@@ -187,7 +191,10 @@ class _Page:
         each = ", ".join(f"{found[s]} {s}" for s in SEVERITY if found[s])
         said = ", ".join(f"{name} {value}" for name, value in self._result.settings)
         yield one_line(f"run {self._result.run} of prober {self._result.version} on {self._result.cluster}: {said}")
-        yield f"{many(len(scenarios), 'scenario')}{': ' if each else ''}{each}; {show_duration(self._result.seconds)}"
+        opened = sum(bool(s.steps) and not s.took_over for s in scenarios)
+        shared = f" on {many(opened, 'topology')}" if any(s.took_over for s in scenarios) else ""
+        took = show_duration(self._result.seconds)
+        yield f"{many(len(scenarios), 'scenario')}{shared}{': ' if each else ''}{each}; {took}"
         for word, verdict in (("enforce", Verdict.DENIED), ("release", Verdict.ALLOWED)):
             times = [
                 (taken, f"step '{step.name}' of {scenario.name}")
@@ -224,8 +231,3 @@ def counted(cells: Sequence[CellResult]) -> str:
     if found[Status.OBSERVED]:
         parts.append(f"{found[Status.OBSERVED]} left open")
     return ", ".join(parts)
-
-
-def many(number: int, word: str) -> str:
-    """Return `1 round`, `2 rounds`."""
-    return f"{number} {word}{'' if number == 1 else 's'}"

@@ -105,14 +105,26 @@ def test_plan_tells_what_a_run_makes_and_sends(prober: Run) -> None:
     assert 2 == out.count("sends at least 24 attempts in 1 step")
     assert "takes at least 6.3 s" in out
     assert "takes at least 348 ms" in out
-    assert (
-        "2 scenarios, 1 at once: at least 48 attempts and 6.7 s; a step that does not agree takes up to 30.0 s" in out
+    assert "2 scenarios on 2 topologies, 1 at once: at least 48 attempts and 6.7 s; a step that does not agree" in out
+
+
+def test_plan_tells_what_scenarios_share(prober: Run) -> None:
+    """Scenarios on one topology: it is made once, and the control between them is counted once."""
+    text = Path("s/deny.scenario.yaml").read_text(encoding="utf-8")
+    Path("s/again.scenario.yaml").write_text(text, encoding="utf-8")
+    _, out, _ = prober("plan", "s/deny.scenario.yaml", "s/again.scenario.yaml", "--timeout", "3s", "--hold", "1")
+
+    assert 1 == out.count("makes 3 namespaces")
+    assert "  takes over the topology of deny; the last control of deny is its first" in out.splitlines()
+    assert ("sends at least 24 attempts in 1 step", "sends at least 18 attempts in 1 step") == tuple(
+        line.strip() for line in out.splitlines() if "attempts in" in line
     )
+    assert "2 scenarios on 1 topology, " in out
 
 
 def test_plan_takes_the_selection(prober: Run) -> None:
     """Tags and flows select in a plan as in a run."""
     _, out, _ = prober("plan", "s", "--tag", "idle", "--only", "shop/a -> any")
 
-    assert "1 scenario, " in out
+    assert "1 scenario on 1 topology, " in out
     assert "at least 12 attempts" in out

@@ -111,6 +111,8 @@ scenarios = st.builds(
     trouble=texts,
     remarks=st.lists(texts, max_size=2).map(tuple),
     evidence=texts,
+    took_over=texts,
+    given_up=texts,
     seconds=seconds,
 )
 wholes: st.SearchStrategy[dict[str, object]] = st.fixed_dictionaries({"a": texts, "b": st.lists(counts, max_size=2)})

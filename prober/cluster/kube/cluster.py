@@ -65,6 +65,7 @@ class KubeCluster:
     ) -> None:
         self.name = name
         self.at_once = _BEARABLE
+        self.lasts = float(target.lifetime)
         self._leaving = leaving
         self._connection = connection
         self._target = target

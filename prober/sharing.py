@@ -1,0 +1,74 @@
+"""Which scenarios run on one topology, one after the other: those that ask for an equal one (pure)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prober.cells import with_witnesses
+from prober.model import AddPod, ClusterState, RemovePod, Topology
+from prober.model.plain import plain_state
+from prober.scenario import Scenario
+
+_PAYS = 3  # scenarios for which it pays to open a topology once more: on a cluster that takes as long as one of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """One opened topology and the scenarios that run on it, in order."""
+
+    topology: Topology
+    scenarios: tuple[Scenario, ...]
+
+    @property
+    def cost(self) -> int:
+        """Return how long it takes, in steps; each scenario has a control beside its own."""
+        return sum(map(_cost, self.scenarios))
+
+
+def shares(scenarios: Sequence[Scenario], jobs: int) -> tuple[Share, ...]:
+    """Return the scenarios by their topologies, what takes longest first: a run ends sooner so.
+
+    An equal topology is opened a second time only where one alone would keep `jobs` waiting.
+    """
+    groups: dict[str, list[Scenario]] = {}
+    topologies: dict[str, Topology] = {}
+    for scenario in sorted(scenarios, key=_cost, reverse=True):
+        topology = with_witnesses(scenario.topology)
+        key = _key(topology)
+        topologies.setdefault(key, topology)
+        groups.setdefault(key, []).append(scenario)
+    fair = sum(map(_cost, scenarios)) / jobs
+    found = [
+        Share(topology=topologies[key], scenarios=part)
+        for key, group in groups.items()
+        for part in _parts(group, min(jobs, round(sum(map(_cost, group)) / fair), len(group) // _PAYS))
+    ]
+    return tuple(sorted(found, key=lambda share: share.cost, reverse=True))
+
+
+def keeps_pods(scenario: Scenario) -> bool:
+    """Say whether no step adds or removes a pod: then its last control can be the next scenario's first."""
+    return not any(isinstance(a, AddPod | RemovePod) for step in scenario.steps for a in step.actions)
+
+
+def _cost(scenario: Scenario) -> int:
+    return len(scenario.steps) + 1
+
+
+def _parts(group: Sequence[Scenario], number: int) -> list[tuple[Scenario, ...]]:
+    """Return a group in so many parts of about the same cost."""
+    parts: list[list[Scenario]] = [[] for _ in range(max(1, number))]
+    for scenario in group:
+        min(parts, key=lambda part: sum(map(_cost, part))).append(scenario)
+    return [tuple(part) for part in parts]
+
+
+def _key(topology: Topology) -> str:
+    """Return what is the same for equal topologies, in whatever order their things were written."""
+    plain = plain_state(ClusterState.of(topology))
+    things = ("pods", "services", "externals", "nodes")  # of the families the first one is another thing
+    return json.dumps(
+        {**plain, **{k: sorted(json.dumps(x, sort_keys=True) for x in plain[k]) for k in things}}, sort_keys=True
+    )
