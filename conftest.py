@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+pytest_plugins = ["pytester"]
+collect_ignore = ["tests/data"]  # scenario files that are wrong on purpose are no tests of their own
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _lab_can_run(request: pytest.FixtureRequest) -> None:

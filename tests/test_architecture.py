@@ -37,7 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("runner",),
     ("report",),
     ("cli",),
-    ("__main__",),
+    ("pytest_plugin", "__main__"),
 )
 ALONE = ("cluster.__init__",)  # a package's own line, which says nothing
 RANK = {unit: i for i, row in enumerate(LAYERS) for unit in row}

@@ -58,7 +58,7 @@ def prove(args: Namespace, scenarios: Sequence[Scenario], backend: Backend) -> i
         if log.lost:
             complain(f"prober: the journal is incomplete: {log.lost}; the reports are not")
         if args.cluster == "kube" and (args.keep or interrupts.at_once):
-            complain(f"prober: pods and policies are left; remove them: {_clean_command(args, backend)}")
+            complain(f"prober: pods and policies are left; remove them: {clean_command(args, backend.run_id)}")
         if interrupts.at_once:  # threads of the run may still wait for their pods, and would be waited for
             os._exit(code)
     return code
@@ -75,19 +75,19 @@ def _where(log: Journal) -> str:
     return f"the journal is {log.path}" if log.path else "the journal could be kept nowhere"
 
 
-def _clean_command(args: Namespace, backend: Backend) -> str:
+def clean_command(args: Namespace, run: str) -> str:
+    """Return the command that removes what a run has left on the flags' cluster."""
     where = "".join(
         f" {flag} {shlex.quote(value)}"
         for flag, value in (("--kubeconfig", args.kubeconfig), ("--context", args.context))
         if value
     )
-    return f"prober clean --cluster kube{where} --run {backend.run_id}"
+    return f"prober clean --cluster kube{where} --run {run}"
 
 
-def _prove(
-    args: Namespace, scenarios: Sequence[Scenario], backend: Backend, log: Journal, interrupts: Interrupts
-) -> int:
-    settings = Settings(
+def settings(args: Namespace) -> Settings:
+    """Return what the flags say about the way of a run."""
+    return Settings(
         timeout=args.timeout,
         settle=args.settle,
         hold=args.hold,
@@ -96,6 +96,11 @@ def _prove(
         workers=args.workers,
         only=args.only,
     )
+
+
+def _prove(
+    args: Namespace, scenarios: Sequence[Scenario], backend: Backend, log: Journal, interrupts: Interrupts
+) -> int:
     every = (*backend.canaries, *scenarios)
     left: list[ClusterError] = []
     stop = threading.Event()
@@ -106,14 +111,14 @@ def _prove(
             runner.run(
                 scenarios,
                 backend.make,
-                settings,
+                settings(args),
                 log,
                 display or ignored,
                 stop,
                 run_id=backend.run_id,
                 cluster_name=backend.name,
                 canaries=backend.canaries,
-                facts=evidence.plain(_signed(backend.survey(), args.typed)),
+                facts=evidence.plain(signed(backend.survey(), args.typed)),
                 remarks=backend.remarks,
             )
         finally:
@@ -145,7 +150,7 @@ def _prove(
     return code if written and not left else code or ClusterError.exit_code
 
 
-def _signed(found: Evidence, typed: str) -> Evidence:
+def signed(found: Evidence, typed: str) -> Evidence:
     """Return what was found about the place with what is known of this machine and the command line."""
     here = {"python": platform.python_version(), "kernel": f"{platform.system()} {platform.release()}"}
     return replace(found, by=replace(found.by, host=platform.node(), command=typed), tools={**here, **found.tools})

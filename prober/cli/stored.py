@@ -30,7 +30,7 @@ def report(args: Namespace) -> int:
     else:
         stored, plain = json_report.read(text, args.RESULT)
         events = _events(plain, args.RESULT)
-    result = _judged(events, args.RESULT) if events else stored
+    result = judged(events, args.RESULT) if events else stored
     if result is None:
         raise _wrong(args.RESULT, "the journal is empty", "give it the journal of a run that began")
     if not events:
@@ -74,7 +74,8 @@ def _events(plain: Sequence[Mapping[str, Any]], file: str) -> tuple[journal.Even
         raise _wrong(file, str(error), "read it with the version that wrote it") from None
 
 
-def _judged(events: Sequence[journal.Event], file: str) -> RunResult:
+def judged(events: Sequence[journal.Event], file: str) -> RunResult:
+    """Judge a journal by itself; InputError with `file` where it is none that this version can judge."""
     started = next((e for e in events if isinstance(e, journal.RunStarted)), None)
     if started is None:
         raise _wrong(file, "the journal lacks the beginning of its run", "give it a journal as a run wrote it")

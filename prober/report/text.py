@@ -34,6 +34,12 @@ def head(result: RunResult) -> str:
     return f"{one_line(result.banner)}\n{result.proof}\n"
 
 
+def told(result: RunResult, scenario: ScenarioResult, *, width: int = 100, verbose: bool = False) -> str:
+    """Return what the report says of one scenario."""
+    page = _Page(result, _plain, width, verbose)
+    return "\n".join(line.rstrip() for line in page.scenario(scenario))
+
+
 def explain_command(path: str, cell: CellResult, number: int) -> str:
     """Return the command that explains what a cell of step `number` is expected to be."""
     if path.startswith(OWN):
@@ -99,14 +105,14 @@ class _Page:
             before, long = long, self._verbose or scenario.status in FAILURES
             if before or long:
                 yield ""
-            yield from self._scenario(scenario)
+            yield from self.scenario(scenario)
         yield ""
         yield from self._summary()
 
     def _status(self, status: Status) -> str:
         return self._paint(status, _COLOURS.get(status, "green" if status is Status.PASS else "faint"))
 
-    def _scenario(self, scenario: ScenarioResult) -> Iterator[str]:
+    def scenario(self, scenario: ScenarioResult) -> Iterator[str]:
         only_intent = scenario.intent and scenario.status is Status.PASS
         word = self._paint("INTENT", "red") if only_intent else self._status(scenario.status)
         yield f"{word} {_scenario_line(scenario)}"

@@ -3,15 +3,17 @@
 from prober.scenario.cells import expected, matrix
 from prober.scenario.intent import check, contradictions
 from prober.scenario.load import load, loads
-from prober.scenario.records import MANIFESTS, OWN, SUFFIX, Expectation, Need, Scenario, Step
+from prober.scenario.records import CASE, MANIFESTS, OWN, SUFFIX, Expectation, Need, Said, Scenario, Step
 from prober.scenario.story import planned_states
 
 __all__ = [
+    "CASE",
     "MANIFESTS",
     "OWN",
     "SUFFIX",
     "Expectation",
     "Need",
+    "Said",
     "Scenario",
     "Step",
     "check",

@@ -62,6 +62,16 @@ def leaking(state: ClusterState, asked: Asked) -> str:
     return enforcing(forgotten(state), asked)
 
 
+def broken(state: ClusterState, asked: Asked) -> str:
+    """Say what nc would say on a cluster that denies what is allowed once there is a policy."""
+    if state.policies and (PodRef("payments", "postgres"), PodRef("marketing", "web")) == (
+        asked.source,
+        target_of(state, asked),
+    ):
+        return f"nc: connect to {asked.host} port {asked.port} (tcp) timed out: Operation now in progress"
+    return enforcing(state, asked)
+
+
 def mute(state: ClusterState, asked: Asked) -> str:
     """Say something that no nc says."""
     return "bash: nc: command not found"

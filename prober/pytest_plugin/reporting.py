@@ -1,0 +1,60 @@
+"""The end of a session: its merged journal judged as one run, the reports written, and its last lines."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from prober import journal
+from prober.cli.output import STDOUT, OutputError, rendered, write
+from prober.cli.running import clean_command
+from prober.cli.stored import judged
+from prober.outcomes import Verdict
+from prober.pytest_plugin.merging import killed, merged
+from prober.report.text import head
+from prober.result import RunResult
+from prober.terminal import one_line
+
+
+class Conclusion:
+    """What a session comes to: its last lines, and whether it must not be green although no test failed."""
+
+    def __init__(self, args: Namespace, place: Path, said: Sequence[str], left: Sequence[str]) -> None:
+        self._args = args
+        self.bad = bool(left)
+        self.lines: list[str] = []
+        if events := merged(place):
+            result = judged(events, str(place))
+            self.lines += head(result).splitlines()
+            self.lines += [one_line(f"trouble: {result.trouble}")] * bool(result.trouble)
+            self.lines += [one_line(f"note: {remark}") for remark in result.remarks]
+            self.lines += ["interrupted: these are the results so far"] * result.interrupted
+            self._require_proof(result)
+            self._report(result, events)
+        self.lines += [*said, *left]
+        if args.cluster == "kube":
+            self.lines += [
+                f"run {run} was killed; once it counts as dead, remove what it left: {clean_command(args, run)}"
+                for run in killed(place)
+            ]
+
+    def _require_proof(self, result: RunResult) -> None:
+        """Nothing proved is not green, however many tests were skipped (proof rule 11)."""
+        if not result.proved(Verdict.DENIED) and not result.proved(Verdict.ALLOWED):
+            self.bad = True
+            self.lines.append("nothing was proved")
+
+    def _report(self, result: RunResult, events: Sequence[journal.Event]) -> None:
+        plain = [journal.plain(e) for e in events] if self._args.report else []
+        for form, file in self._args.report:
+            text = rendered(form, result, plain)
+            try:
+                if file == STDOUT:
+                    self.lines += text.splitlines()
+                else:
+                    write(text, file)
+                    self.lines.append(f"{form} report: {file}")
+            except OutputError as error:
+                self.bad = True
+                self.lines.append(f"report {error}")
