@@ -46,6 +46,8 @@ RANK = {unit: i for i, row in enumerate(LAYERS) for unit in row}
 DOORS: dict[str, tuple[str, ...]] = {
     "yaml": ("yamltext",),
     "tabulate": ("report.tables",),
+    "jinja2": ("report.html",),
+    "markupsafe": ("report.html",),
     "tenacity": ("cluster.kube.asking", "cluster.kube.connection"),
     "kubernetes": ("cluster.kube",),
     "websocket": ("cluster.kube",),

@@ -107,9 +107,11 @@ def rendered(
     verbose: bool = False,
 ) -> str:
     """Return the run as a report of a format."""
-    from prober.report import json, junit, markdown, prometheus, text
+    from prober.report import html, json, junit, markdown, prometheus, text
 
     match form:
+        case "html":
+            return html.render(result)
         case "json":
             return json.render(result, events)
         case "junit":

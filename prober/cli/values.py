@@ -15,7 +15,7 @@ from prober.durations import parse_duration
 if TYPE_CHECKING:
     from prober.flows import FlowPattern
 
-FORMATS = ("text", "json", "junit", "markdown", "prometheus")
+FORMATS = ("text", "html", "json", "junit", "markdown", "prometheus")
 FAIL_ON = ("leak", "break", "flaky", "unknown")
 _EXTERNAL = re.compile(r"([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)=([0-9.]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})(?:/(tcp|udp))?")
 _LABEL_KEY = re.compile(

@@ -8,16 +8,30 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from prober.evidence import EngineOnNode, Evidence
+from prober.model import Flow
 from prober.outcomes import Verdict
-from prober.result import CellResult, RunResult
+from prober.result import CellResult, RunResult, ScenarioResult
 
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 
 
 def times(result: RunResult, verdict: Verdict) -> list[float]:
-    """Return how long each cell of the steps took until it agreed for good, in seconds, the quickest first."""
-    cells = (c for s in result.scenarios for step in s.steps if step.kind == "step" for c in step.cells)
-    return sorted(c.agreed_after for c in cells if c.expected is verdict and c.agreed_after is not None)
+    """Return how long cells took until they agreed for good, in seconds, the quickest first.
+
+    They are those that a step changed, and those that disagreed on the way: no other had anything to wait for.
+    """
+    return sorted(taken for scenario in result.scenarios for taken in _times(scenario, verdict))
+
+
+def _times(scenario: ScenarioResult, verdict: Verdict) -> Iterator[float]:
+    before: dict[Flow, Verdict] = {}
+    for step in scenario.steps:
+        for cell in step.cells if step.kind == "step" else ():
+            if cell.expected is not verdict or cell.agreed_after is None:
+                continue
+            if before.get(cell.flow) is not verdict or any(r.verdict is not verdict for r in cell.readings):
+                yield cell.agreed_after
+        before = {c.flow: c.expected for c in step.cells}
 
 
 def quantile(values: Sequence[float], q: float) -> float:

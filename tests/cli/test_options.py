@@ -69,7 +69,7 @@ def test_every_flag_arrives() -> None:
         pytest.param("no such fault; there are ignore-all,", "run x --fault lies", id="fault"),
         pytest.param("is not a duration", "run x --fault late", id="late"),
         pytest.param("'tarpit' is none of drop, reject", "run x --deny tarpit", id="deny"),
-        pytest.param("'html=x': write FORMAT=FILE", "run x --report html=x", id="format"),
+        pytest.param("'pdf=x': write FORMAT=FILE", "run x --report pdf=x", id="format"),
         pytest.param("'json=': write FORMAT=FILE", "run x --report json=", id="no-file"),
         pytest.param("'json': write FORMAT=FILE", "run x --report json", id="no-equals"),
         pytest.param("--verbose and --quiet contradict each other", "run x --verbose --quiet", id="both"),
@@ -95,7 +95,7 @@ def test_every_flag_arrives() -> None:
         pytest.param("--keep: the lab leaves nothing to keep", "run x --keep", id="keep"),
         pytest.param("needs --run or --expired", "clean", id="clean"),
         pytest.param("needs --run or --expired; give one of them", "clean --run a --expired", id="clean-both"),
-        pytest.param("'html' is none of text, json, junit", "report x --format html", id="report-format"),
+        pytest.param("'pdf' is none of text, html, json", "report x --format pdf", id="report-format"),
         pytest.param("required: FLOW", "explain x", id="explain"),
     ],
 )  # fmt: skip

@@ -12,13 +12,22 @@ import pytest
 from hypothesis import given, settings
 
 from prober.outcomes import Status
-from prober.report import json, junit, markdown, prometheus, text
+from prober.report import html, json, junit, markdown, prometheus, text
 from prober.result import RunResult
+from tests.report.html.test_html import Reader
 from tests.report.strategies import runs
 from tests.report.test_markdown import table
 from tests.report.test_prometheus import samples
 
 Figures = tuple[str, Counter[str] | None]  # the proof line, and the cells by status where the format tells them
+
+
+def of_html(result: RunResult) -> Figures:
+    page = Reader(html.render(result)).text()
+    reading = page[page.index("How to read this") :]
+    cells = Counter({s: int(n) for s, n in re.findall(rf"\b({'|'.join(Status)}) ([0-9]+) ", reading)})
+    assert {*Status} == {*cells}, "zeros are told too"
+    return result.proof if result.proof in page else "", +cells
 
 
 def of_json(result: RunResult) -> Figures:
@@ -56,7 +65,7 @@ def of_text(result: RunResult) -> Figures:
     return text.render(result).splitlines()[1], None
 
 
-@pytest.mark.parametrize("figures", [of_json, of_junit, of_markdown, of_prometheus, of_text])
+@pytest.mark.parametrize("figures", [of_html, of_json, of_junit, of_markdown, of_prometheus, of_text])
 @given(result=runs)
 @settings(max_examples=40, deadline=None)
 def test_every_format_tells_the_same(figures: Callable[[RunResult], Figures], result: RunResult) -> None:
