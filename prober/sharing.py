@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from prober.cells import with_witnesses
 from prober.model import AddPod, ClusterState, RemovePod, Topology
@@ -24,13 +25,13 @@ class Share:
     @property
     def cost(self) -> int:
         """Return how long it takes, in steps; each scenario has a control beside its own."""
-        return sum(map(_cost, self.scenarios))
+        return _length(self.scenarios)
 
 
 def shares(scenarios: Sequence[Scenario], jobs: int) -> tuple[Share, ...]:
     """Return the scenarios by their topologies, what takes longest first: a run ends sooner so.
 
-    An equal topology is opened a second time only where one alone would keep `jobs` waiting.
+    An equal topology is opened once more only where one alone would keep `jobs` waiting.
     """
     groups: dict[str, list[Scenario]] = {}
     topologies: dict[str, Topology] = {}
@@ -39,11 +40,11 @@ def shares(scenarios: Sequence[Scenario], jobs: int) -> tuple[Share, ...]:
         key = _key(topology)
         topologies.setdefault(key, topology)
         groups.setdefault(key, []).append(scenario)
-    fair = sum(map(_cost, scenarios)) / jobs
+    ordered = sorted(groups, key=lambda key: _length(groups[key]), reverse=True)
     found = [
         Share(topology=topologies[key], scenarios=part)
-        for key, group in groups.items()
-        for part in _parts(group, min(jobs, round(sum(map(_cost, group)) / fair), len(group) // _PAYS))
+        for key, parts in zip(ordered, _parts([groups[key] for key in ordered], jobs), strict=True)
+        for part in parts
     ]
     return tuple(sorted(found, key=lambda share: share.cost, reverse=True))
 
@@ -57,12 +58,26 @@ def _cost(scenario: Scenario) -> int:
     return len(scenario.steps) + 1
 
 
-def _parts(group: Sequence[Scenario], number: int) -> list[tuple[Scenario, ...]]:
-    """Return a group in so many parts of about the same cost."""
-    parts: list[list[Scenario]] = [[] for _ in range(max(1, number))]
-    for scenario in group:
-        min(parts, key=lambda part: sum(map(_cost, part))).append(scenario)
-    return [tuple(part) for part in parts]
+def _length(scenarios: Iterable[Scenario]) -> int:
+    return sum(map(_cost, scenarios))
+
+
+def _parts(groups: Sequence[Sequence[Scenario]], jobs: int) -> Iterator[list[tuple[Scenario, ...]]]:
+    """Yield each group in parts: all of them laid end to end and cut where a job has its fair share, if that pays."""
+    fair = left = sum(map(_length, groups)) / jobs
+    for group in groups:
+        parts, rest = [], tuple(group)
+        while len(rest) >= 2 * _PAYS and _length(rest) > left + _PAYS:
+            fits = sum(total <= left for total in accumulate(map(_cost, rest)))
+            if fits >= _PAYS or left == fair:
+                at = min(max(fits, _PAYS), len(rest) - _PAYS)
+                parts.append(rest[:at])
+                rest = rest[at:]
+            left = fair
+        left -= _length(rest)
+        if left <= 0:
+            left += fair
+        yield [*parts, rest]
 
 
 def _key(topology: Topology) -> str:

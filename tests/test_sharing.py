@@ -64,7 +64,8 @@ def test_what_takes_longest_goes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scenarios", "jobs", "parts"), [(1, 4, [1]), (5, 4, [5]), (6, 1, [6]), (6, 4, [3, 3]), (13, 4, [4, 3, 3, 3])]
+    ("scenarios", "jobs", "parts"),
+    [(1, 4, [1]), (5, 4, [5]), (6, 1, [6]), (6, 2, [3, 3]), (6, 4, [3, 3]), (13, 4, [4, 3, 3, 3]), (20, 2, [10, 10])],
 )
 def test_one_topology_keeps_nobody_waiting(scenarios: int, jobs: int, parts: list[int]) -> None:
     """Where one topology would keep --jobs waiting it is opened more than once, for at least three scenarios each."""
@@ -73,9 +74,10 @@ def test_one_topology_keeps_nobody_waiting(scenarios: int, jobs: int, parts: lis
     assert scenarios == len({name for part in found for name in part})
 
 
-def test_topology_with_a_fair_share_is_opened_once() -> None:
-    """As long as another topology takes as long, none is opened twice."""
-    assert [6, 6] == [len(part) for part in told(named(*[DENY_B] * 6, *[OTHER] * 6), 2)]
+@pytest.mark.parametrize(("one", "other", "parts"), [(6, 6, [6, 6]), (7, 6, [7, 6]), (29, 12, [20, 12, 9])])
+def test_no_topology_is_opened_more_often_than_it_pays(one: int, other: int, parts: list[int]) -> None:
+    """Two topologies that take about as long are opened once each; what is too long for one job is cut once."""
+    assert parts == [len(part) for part in told(named(*[DENY_B] * one, *[OTHER] * other), 2)]
 
 
 @pytest.mark.parametrize(("step", "keeps"), [("add: {shop/d: {}}", False), ("remove: shop/c", False), (STEP, True)])
