@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ OURS = [name for name in FOLDERS if name != "seeds"]  # the seeds came first, an
 UPSTREAM = (Path(__file__).parents[1] / "data" / "e2e-netpol-v1.34.4.txt").read_text(encoding="utf-8").splitlines()
 
 
+@cache
 def folder(name: str) -> tuple[Scenario, ...]:
     return load([LIBRARY / name])
 
