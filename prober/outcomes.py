@@ -36,6 +36,20 @@ class Status(StrEnum):
     UNKNOWN = "UNKNOWN"  # nothing proven
     SKIPPED = "SKIPPED"  # not probed, with a reason
     OBSERVED = "OBSERVED"  # the specification leaves it open: seen, not asserted
+    WAIVED = "WAIVED"  # LEAK, BREAK or FLAKY, and a waiver says that this is known: neither proved nor a failure
+
+
+class Trait(StrEnum):
+    """What is special about a cell where engines are known to differ; see `traits`."""
+
+    IPBLOCK_POD = "ipblock-pod"  # allowed only by an ipBlock, and at its other end is a pod
+    IPBLOCK_NODE = "ipblock-node"  # the same, and at its other end is a node
+    END_PORT = "end-port"  # allowed only by a range of ports
+    NAMED_PORT = "named-port"  # allowed only by the name of a port
+    SERVICE_PORT = "service-port"  # to a Service whose port is not the one behind it
+    HAIRPIN = "hairpin"  # a pod to itself through a Service
+    OWN_NODE = "own-node"  # with the pod's own node
+    HOST_NETWORK = "host-network"  # a pod in its node's network
 
 
 # the worst first: a scenario is as bad as its worst cell
@@ -44,6 +58,7 @@ SEVERITY = (
     Status.BREAK,
     Status.FLAKY,
     Status.UNKNOWN,
+    Status.WAIVED,
     Status.PASS,
     Status.OBSERVED,
     Status.SKIPPED,

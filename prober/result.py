@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from prober.evidence import Evidence
 from prober.model import Flow
 from prober.outcomes import Outcome, Status, Verdict, worst
 from prober.scenario import OWN
+from prober.waivers import PROFILE
 
 LAB_BANNER = "lab: proves the policies, says nothing about any cluster"
 FAIL_ON = (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN)
@@ -44,6 +46,7 @@ class CellResult:
     agreed_after: float | None  # seconds from the step's last action to the attempt from which it agreed for good
     command: str  # what the deciding attempt ran, as typed in the source pod
     again: str = ""  # the shell command that makes it again, from outside of the pod; "" where nothing disagreed
+    waiver: str = ""  # the id of the waiver by which it is WAIVED
     readings: tuple[ReadingResult, ...] = ()  # every attempt in order; empty where a stored result has none
 
 
@@ -105,6 +108,56 @@ class ScenarioResult:
         return worst([*found, Status.UNKNOWN] if self.trouble else found)
 
 
+class WaiverState(StrEnum):
+    """What became of a waiver in a run."""
+
+    IN_FORCE = "in force"
+    IDLE = "idle"  # its cells do not deviate any more
+    EXPIRED = "expired"
+    UNMATCHED = "unmatched"  # no cell of the run is meant
+    UNKNOWN = "unknown"  # its cells are not proved either way
+    OTHER_ENGINE = "other engine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaiverResult:
+    """A known deviation, and what became of it; `cells` deviate as it says, whether it still holds or not."""
+
+    id: str
+    file: str
+    reason: str
+    owner: str
+    expires: str  # YYYY-MM-DD; "" where it never does
+    engine: str
+    state: WaiverState
+    cells: int
+
+    @property
+    def notable(self) -> bool:
+        """Say whether a person must see it: what of a shipped profile was not needed here is no news."""
+        return not self.file.startswith(PROFILE) or self.state in (WaiverState.IN_FORCE, WaiverState.EXPIRED)
+
+    def __str__(self) -> str:
+        name, many = f"waiver {self.id} ({self.owner})", _count(self.cells, "cell")
+        match self.state:
+            case WaiverState.IN_FORCE:
+                until = f" until {self.expires}" if self.expires else ""
+                return f"{name} waives {many}{until}: {self.reason}"
+            case WaiverState.EXPIRED if self.cells:
+                return (
+                    f"{name} expired on {self.expires}: {many} counted as what they are; mend it, or renew the waiver"
+                )
+            case WaiverState.EXPIRED | WaiverState.IDLE:
+                when = f"expired on {self.expires}, and " if self.state is WaiverState.EXPIRED else ""
+                return f"{name} {when}waives nothing, its cells agree: remove it"
+            case WaiverState.UNMATCHED:
+                return f"{name} means no cell of this run"
+            case WaiverState.UNKNOWN:
+                return f"{name} was not needed, and its cells are not proved either"
+            case WaiverState.OTHER_ENGINE:
+                return f"{name} is for {self.engine}, which was not seen here"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """A whole run."""
@@ -119,9 +172,8 @@ class RunResult:
     scenarios: tuple[ScenarioResult, ...]
     interrupted: bool
     trouble: str  # what stopped the whole run; "" if nothing did
-    evidence: Evidence = field(
-        default_factory=Evidence
-    )  # what an auditor asks: which cluster, who, which engines and policies
+    evidence: Evidence = field(default_factory=Evidence)  # what an auditor asks: which cluster, who, which policies
+    waivers: tuple[WaiverResult, ...] = ()
     remarks: tuple[str, ...] = ()  # what a reader must know and no verdict says, like nodes that are not covered
 
     @property
@@ -144,9 +196,10 @@ class RunResult:
         found = {s: counts[s] for s in (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN)} | {"intent": intent}
         bad = ", ".join(f"{number} {word}" for word, number in found.items() if number)
         denials, allows = self.proved(Verdict.DENIED), self.proved(Verdict.ALLOWED)
+        waived = f"; waived {counts[Status.WAIVED]}" if counts[Status.WAIVED] else ""
         return (
             f"{bad + '; ' if bad else ''}proved {_count(denials, 'denial')} and {_count(allows, 'allow')}"
-            f" on {_count(self.nodes, 'node')}; skipped {skipped}; left open {counts[Status.OBSERVED]}"
+            f" on {_count(self.nodes, 'node')}{waived}; skipped {skipped}; left open {counts[Status.OBSERVED]}"
         )
 
     def exit_code(self, fail_on: tuple[Status, ...] = FAIL_ON) -> int:

@@ -62,9 +62,9 @@ def run(
             version=__version__,
             cluster=cluster_name,
             at=clock(),
-            wall=_now(),
+            wall=datetime.now(UTC).isoformat(timespec="seconds"),
             settings=settings.plain(),
-            texts={path: text for s in (*canaries, *scenarios) for path, text in s.texts.items()},
+            texts={p: t for s in (*canaries, *scenarios) for p, t in s.texts.items()} | {**settings.waivers},
             scenarios=[s.path for s in (*canaries, *scenarios)],
             facts=dict(facts or {}),
         )
@@ -85,11 +85,9 @@ def run(
         run_all(canaries)
         if not canaries or stop.is_set() or _proved(canaries, scenarios, log):
             run_all(scenarios)
-    log.write(journal.RunEnded(at=clock(), interrupted=stop.is_set(), wall=_now()))
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    log.write(
+        journal.RunEnded(at=clock(), interrupted=stop.is_set(), wall=datetime.now(UTC).isoformat(timespec="seconds"))
+    )
 
 
 def _proved(canaries: Sequence[Scenario], scenarios: Sequence[Scenario], log: Journal) -> bool:

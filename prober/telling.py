@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
 
@@ -33,10 +33,12 @@ class Settings:
     jobs: int = 2  # topologies at once
     workers: int = 64
     only: FlowPattern | None = None
+    waivers: Mapping[str, str] = field(default_factory=dict)  # name -> text
 
     def plain(self) -> dict[str, str]:
         """Return the settings as the journal and the reports name them."""
         only = {"only": str(self.only)} if self.only else {}
+        waivers = {"waivers": "\n".join(self.waivers)} if self.waivers else {}
         return {
             "timeout": f"{self.timeout}s",
             "settle": f"{self.settle:g}s",
@@ -44,6 +46,7 @@ class Settings:
             "budget": f"{self.budget:g}s",
             "jobs": str(self.jobs),
             **only,
+            **waivers,
         }
 
 

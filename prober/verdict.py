@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from prober import evidence, journal
 from prober.assess import Assessment, Reading, assess
 from prober.cells import round_of
-from prober.errors import ProberError
+from prober.errors import InputError, ProberError
+from prober.evidence import Evidence
 from prober.expect import Expected, expectations, unprobeable
 from prober.flows import FlowPattern, parse_pattern
 from prober.model import ClusterState, Flow
@@ -18,6 +19,8 @@ from prober.proofs import Chapter, Proofs
 from prober.result import CellResult, ReadingResult, RunResult, ScenarioResult, StepResult
 from prober.scenario import Scenario, contradictions
 from prober.story import PhaseStory, Story, advance, carried_out, reopened, stories, with_added
+from prober.waivers import all_of
+from prober.waiving import Waiving
 
 
 def judge(events: Sequence[journal.Event], scenarios: Mapping[str, Scenario]) -> RunResult:
@@ -28,7 +31,8 @@ def judge(events: Sequence[journal.Event], scenarios: Mapping[str, Scenario]) ->
     troubles += _faults(events, started)
     if ended is None and not troubles:
         troubles.append("the run was cut short")
-    terms = _terms(started.settings, troubles)
+    known = evidence.collected(events)
+    terms = _terms(started, known, troubles)
     told = stories(events)
     found = {path: told.get(path) or Story(path=path) for path in started.scenarios}
     troubles += [f"{path} cannot be read" for path in found if path not in scenarios]
@@ -46,7 +50,8 @@ def judge(events: Sequence[journal.Event], scenarios: Mapping[str, Scenario]) ->
         ),
         interrupted=ended.interrupted if ended else True,
         trouble="; ".join(troubles),
-        evidence=evidence.collected(events),
+        evidence=known,
+        waivers=terms.waiving.results(),
         remarks=tuple(e.text for e in events if isinstance(e, journal.Remark) and not e.scenario),
     )
 
@@ -74,13 +79,21 @@ class Terms:
 
     hold: int = 1
     only: FlowPattern | None = None
+    waiving: Waiving = field(default_factory=Waiving)
 
 
-def _terms(settings: Mapping[str, str], troubles: list[str]) -> Terms:
+def _terms(started: journal.RunStarted, known: Evidence, troubles: list[str]) -> Terms:
+    settings, texts = started.settings, started.texts
     only = settings.get("only")
     try:
-        return Terms(hold=max(0, int(settings.get("hold", "1"))), only=parse_pattern(only) if only else None)
-    except ValueError as error:
+        named = [name for name in settings.get("waivers", "").split("\n") if name]
+        waivers = all_of([(name, texts[name]) for name in named])
+        return Terms(
+            hold=max(0, int(settings.get("hold", "1"))),
+            only=parse_pattern(only) if only else None,
+            waiving=Waiving.of(waivers, started.wall[:10], known),
+        )
+    except (InputError, LookupError, ValueError) as error:
         troubles.append(f"its settings cannot be read: {error}")
         return Terms()
 
@@ -160,6 +173,8 @@ def _steps(
         told = chapter.told
         faults += _gaps(chapter)
         cells = tuple(_cell(proofs, chapter, f, e, terms) for f, e in chapter.expected.items())
+        if told.kind == "step":
+            cells = terms.waiving.settled(scenario.path, chapter.state, chapter.expected, cells)
         results.append(
             StepResult(
                 name=told.name,

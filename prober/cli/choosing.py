@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from prober.errors import InputError, UsageError
 from prober.scenario import Scenario, check, load, matrix, planned_states
+from prober.waivers import PROFILE, all_of, profile
+from prober.yamltext import decoded
 
 if TYPE_CHECKING:
     from prober.flows import FlowPattern
@@ -51,3 +53,18 @@ def _has(scenario: Scenario, only: FlowPattern) -> bool:
         not {*only.expand(state, state.families)}.isdisjoint(matrix(scenario, state))
         for _, state in planned_states(scenario)
     )
+
+
+def waivers_of(names: Sequence[str]) -> dict[str, str]:
+    """Return the text of each waiver file and shipped profile, all of them read once; UsageError, InputError."""
+    found = {}
+    for name in names:
+        if name.startswith(PROFILE):
+            found[name] = profile(name.removeprefix(PROFILE))
+            continue
+        try:
+            found[name] = decoded(Path(name).read_bytes(), name)
+        except OSError as error:
+            raise UsageError(f"--waivers {name}: {error.strerror}; name a file, or {PROFILE}NAME") from None
+    all_of([*found.items()])
+    return found

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from prober import evidence, journal, runner, verdict
 from prober.cli.backend import Backend, chosen
-from prober.cli.choosing import asked, checked, tagged
+from prober.cli.choosing import asked, checked, tagged, waivers_of
 from prober.cli.interrupt import Interrupts
 from prober.cli.output import STDOUT, OutputError, complain, rendered, require_writable, say, write
 from prober.cli.places import alive, journal_name, prune, writable_directory
@@ -34,6 +34,7 @@ from prober.terminal import wants_colour, width
 def run(args: Namespace) -> int:
     """Prove the scenarios; whatever happens on the way, what was seen is judged and reported."""
     require_writable(args.report)
+    args.waivers = waivers_of(args.waivers)
     scenarios = asked(tagged(checked(args.PATH), args.tag), args.only)
     with chosen(args) as backend:
         return prove(args, scenarios, backend)
@@ -95,6 +96,7 @@ def settings(args: Namespace) -> Settings:
         jobs=args.jobs,
         workers=args.workers,
         only=args.only,
+        waivers=dict(args.waivers),
     )
 
 

@@ -111,6 +111,8 @@ _LIES = (
 _FAIL_ON = Flag(name="--fail-on", metavar="STATUSES", help="what makes the exit code 1 (unknown: 3)",
                 default="leak,break,flaky,unknown", read=values.fail_on)  # fmt: skip
 _FORMATS = f"{', '.join(values.FORMATS[:-1])} or {values.FORMATS[-1]}"
+_WAIVERS = Flag(name="--waivers", metavar="FILE", repeat=True,
+                help="known deviations, see docs/waivers.md; profile:NAME for a shipped file")  # fmt: skip
 _VERBOSE = Flag(name="--verbose", help="tables of all steps, all open cells, all evidence, tracebacks")
 _QUIET = Flag(name="--quiet", help="no progress, and of the text report only its first two lines")
 
@@ -120,7 +122,7 @@ COMMANDS = (
         help="prove scenarios by real packets",
         operands=(_PATHS,),
         flags=(
-            *_WHERE, *_PODS, *_HOSTS, *_SELECTION, _FAIL_ON, *_PACE, *_LIES,
+            *_WHERE, *_PODS, *_HOSTS, *_SELECTION, _FAIL_ON, _WAIVERS, *_PACE, *_LIES,
             Flag(name="--report", metavar="FORMAT=FILE", help=f"{_FORMATS} into a file, - for stdout",
                  repeat=True, read=values.report),
             Flag(name="--keep", help="leave pods and policies in place afterwards", cluster="kube"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from prober import evidence
@@ -15,7 +16,7 @@ from prober.flows import parse_flow
 from prober.model import Flow
 from prober.outcomes import Outcome, Status, Verdict
 from prober.report.fields import Fields, mistake, shown
-from prober.result import CellResult, ReadingResult, RunResult, ScenarioResult, StepResult
+from prober.result import CellResult, ReadingResult, RunResult, ScenarioResult, StepResult, WaiverResult, WaiverState
 
 SCHEMA = "prober/result/1"
 _FAMILY = "prober/result/"
@@ -69,8 +70,13 @@ def _run(result: RunResult) -> dict[str, Any]:
         "trouble": result.trouble,
         "evidence": evidence.plain(result.evidence),
         "remarks": list(result.remarks),
+        "waivers": [_waiver(w) for w in result.waivers],
         "scenarios": [_scenario(s) for s in result.scenarios],
     }
+
+
+def _waiver(waiver: WaiverResult) -> dict[str, Any]:
+    return {f.name: getattr(waiver, f.name) for f in fields(waiver)}
 
 
 def _scenario(scenario: ScenarioResult) -> dict[str, Any]:
@@ -119,6 +125,7 @@ def _cell(cell: CellResult) -> dict[str, Any]:
         "agreed_after": cell.agreed_after,
         "command": cell.command,
         "again": cell.again,
+        "waiver": cell.waiver,
         "readings": [_reading(r) for r in cell.readings],
     }
 
@@ -159,8 +166,22 @@ def _read_run(fields: Fields) -> RunResult:
         scenarios=tuple(map(_read_scenario, fields.each("scenarios"))),
         interrupted=fields.flag("interrupted"),
         trouble=fields.text("trouble"),
-        evidence=_read_evidence(fields),
+        evidence=_read_evidence(fields) if "evidence" in fields.data else evidence.Evidence(),
+        waivers=tuple(map(_read_waiver, fields.each("waivers"))) if "waivers" in fields.data else (),
         remarks=_read_remarks(fields),
+    )
+
+
+def _read_waiver(fields: Fields) -> WaiverResult:
+    return WaiverResult(
+        id=fields.text("id"),
+        file=fields.text("file"),
+        reason=fields.text("reason"),
+        owner=fields.text("owner"),
+        expires=fields.text("expires"),
+        engine=fields.text("engine"),
+        state=fields.word("state", WaiverState),
+        cells=fields.whole("cells"),
     )
 
 
@@ -225,6 +246,7 @@ def _read_cell(fields: Fields) -> CellResult:
         agreed_after=None if fields.is_null("agreed_after") else fields.number("agreed_after"),
         command=fields.text("command"),
         again=fields.text("again") if "again" in fields.data else "",  # versions before 0.2 did not write it
+        waiver=fields.text("waiver") if "waiver" in fields.data else "",
         readings=tuple(map(_read_reading, fields.each("readings"))) if "readings" in fields.data else (),  # nor this
     )
 

@@ -80,6 +80,10 @@ def _judge(case: Element, result: RunResult, scenario: ScenarioResult, step: Ste
         more = f" (and {len(failing) - 1} more cells)" if len(failing) > 1 else ""
         kind = "error" if worst is Status.UNKNOWN else "failure"
         _add(case, kind, worst, cell_line(failing[0]) + more, _told(result, scenario, failing))
+    elif step.status is Status.WAIVED:
+        waived = [c for c in step.cells if c.status is Status.WAIVED]
+        more = f" (and {len(waived) - 1} more cells)" if len(waived) > 1 else ""
+        _add(case, "skipped", "", cell_line(waived[0]) + more, _told(result, scenario, waived))
     elif step.status is not Status.PASS:
         _add(case, "skipped", "", "nothing was asserted" if step.cells else "it has no cells")
     if step.kind == "step" and not step.witnessed:

@@ -72,9 +72,13 @@ def _blocks(result: RunResult) -> Iterator[str]:
         yield "interrupted: these are the results so far"
     yield _table(("status", "cells"), [(s, str(n)) for s in SEVERITY if (n := result.counts[s])] or [("none", "0")])
     ordered = sorted(result.scenarios, key=lambda s: SEVERITY.index(s.status))
-    failing = [s for s in ordered if s.status in FAILURES]
+    failing = [s for s in ordered if s.status in FAILURES or s.intent]
     for scenario in failing:
         yield from _failing(result, scenario)
+    if notable := [w for w in result.waivers if w.notable]:
+        yield "### waivers"
+        rows = [(_in_table(w.id), w.state, str(w.cells), _in_table(str(w))) for w in notable]
+        yield _table(("waiver", "state", "cells", ""), rows)
     if found := _times(result):
         yield found
     if rest := [s for s in ordered if s not in failing]:
@@ -91,6 +95,8 @@ def _failing(result: RunResult, scenario: ScenarioResult) -> Iterator[str]:
     yield f"### {scenario.status} {code(scenario.name)}"
     if scenario.trouble:
         yield f"trouble: {code(scenario.trouble)}"
+    for finding in scenario.intent:
+        yield f"**intent** {code(finding)}"
     for number, step in numbered(scenario.steps):
         cells = failing_first(step.cells, FAILURES)
         if cells:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from prober.outcomes import Status, Verdict
 from prober.report.figures import QUANTILES, covered, ended, quantile, times
-from prober.result import RunResult
+from prober.result import RunResult, WaiverState
 
 _ODD = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -59,6 +59,9 @@ def _metrics(result: RunResult) -> Iterator[_Metric]:
     yield _gauge("scenarios", "Scenarios of the last run by status", _by({s: statuses.count(s) for s in Status}))
     proved = [({"verdict": v.lower()}, result.proved(v)) for v in (Verdict.DENIED, Verdict.ALLOWED)]
     yield _gauge("proved_cells", "Denials and allows that the last run proved", proved)
+    states = [w.state for w in result.waivers]
+    waivers = [({"state": state}, states.count(state)) for state in WaiverState]
+    yield _gauge("waivers", "Waivers of the last run by what became of them", waivers)
     if found.nodes:
         count, every = covered(found)
         nodes = [({"covered": "true"}, count), ({"covered": "false"}, every - count)]

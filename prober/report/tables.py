@@ -24,6 +24,7 @@ from prober.outcomes import Status, Verdict
 from prober.result import CellResult
 
 LEGEND = ". allowed   X denied   ? unknown   ! expected and observed differ"
+WAIVED_LEGEND = "   w they differ, waived"
 _MARKS = {Verdict.ALLOWED: ".", Verdict.DENIED: "X", Verdict.UNKNOWN: "?"}
 _DIFFERS = (Status.LEAK, Status.BREAK, Status.FLAKY)
 _MOST_ROWS = 24  # three tables of more rows than that are no picture any more
@@ -49,6 +50,8 @@ def mark(cell: CellResult, view: View) -> str:
         case View.DIFFERENCE:
             if cell.status in _DIFFERS:
                 return "!"
+            if cell.status is Status.WAIVED:
+                return "w"
             return _MARKS[cell.expected] if cell.status is Status.PASS else "?"
 
 
@@ -237,7 +240,7 @@ def _said(marks: Counter[str]) -> str:
     """Return the one mark of a cell, or how many of each where a collapsed one has several."""
     if len(marks) <= 1:
         return "".join(marks)
-    return " ".join(f"{marks[m]}{m}" for m in "!?X." if marks[m])
+    return " ".join(f"{marks[m]}{m}" for m in "!w?X." if marks[m])
 
 
 def _width(lines: Sequence[str]) -> int:

@@ -8,15 +8,21 @@ from collections.abc import Callable, Iterator, Sequence
 
 from prober.durations import show_duration
 from prober.outcomes import SEVERITY, Status, Verdict
-from prober.report.tables import LEGEND, tables
+from prober.report.tables import LEGEND, WAIVED_LEGEND, tables
 from prober.result import CellResult, RunResult, ScenarioResult, StepResult
 from prober.scenario import MANIFESTS, OWN
 from prober.terminal import coloured, many, one_line, printable
 
 FAILURES = (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN)
-_COLOURS = {Status.LEAK: "red", Status.BREAK: "red", Status.FLAKY: "yellow", Status.UNKNOWN: "yellow"}
+_COLOURS = {
+    Status.WAIVED: "yellow",
+    Status.LEAK: "red",
+    Status.BREAK: "red",
+    Status.FLAKY: "yellow",
+    Status.UNKNOWN: "yellow",
+}
 _FULLY = 10  # failing cells of one status in one step that are told in full; of the rest only their first line
-_OPEN_SHOWN = 5
+_ASIDE_SHOWN = 5
 _EVIDENCE_LINES = 30
 
 Paint = Callable[[str, str], str]
@@ -100,6 +106,9 @@ class _Page:
             yield one_line(f"note: {remark}")
         if self._result.interrupted:
             yield self._paint("interrupted: these are the results so far", "yellow")
+        for waiver in self._result.waivers:
+            if waiver.notable or self._verbose:
+                yield one_line(str(waiver))
         long = True
         for scenario in self._result.scenarios:
             before, long = long, self._verbose or scenario.status in FAILURES
@@ -134,9 +143,10 @@ class _Page:
                 yield from self._step(scenario, number, step, failing)
             if step.kind == "step" and not step.witnessed:
                 yield f"  note: step '{one_line(step.name)}' changes no verdict: it proves nothing"
-            yield from self._left_open(step)
+            yield from self._aside(step)
         if shown:
-            yield f"  {self._paint(LEGEND, 'faint')}"
+            legend = LEGEND + (WAIVED_LEGEND if self._result.counts[Status.WAIVED] else "")
+            yield f"  {self._paint(legend, 'faint')}"
         if scenario.evidence and (self._verbose or scenario.status in FAILURES):
             yield from self._evidence(scenario.evidence)
 
@@ -175,13 +185,15 @@ class _Page:
         if again := again_command(self._result.cluster, scenario.path, cell):
             yield from _indented(f"again: {again}", 6)
 
-    def _left_open(self, step: StepResult) -> Iterator[str]:
-        cells = [c for c in step.cells if c.status is Status.OBSERVED]
-        shown = len(cells) if self._verbose else _OPEN_SHOWN
-        for cell in cells[:shown]:
-            yield from _indented(f"left open: {cell.flow}: {cell.reason}", 2)
-        if len(cells) > shown:
-            yield f"  left open: {len(cells) - shown} more cells (--verbose lists them)"
+    def _aside(self, step: StepResult) -> Iterator[str]:
+        """Tell the cells that are neither proved nor failures."""
+        for word, status in (("waived", Status.WAIVED), ("left open", Status.OBSERVED)):
+            cells = [c for c in step.cells if c.status is status]
+            shown = len(cells) if self._verbose else _ASIDE_SHOWN
+            for cell in cells[:shown]:
+                yield from _indented(f"{word}: {cell.flow}: {cell.reason}", 2)
+            if len(cells) > shown:
+                yield f"  {word}: {len(cells) - shown} more cells (--verbose lists them)"
 
     def _evidence(self, evidence: str) -> Iterator[str]:
         lines = printable(evidence).splitlines()
@@ -234,6 +246,8 @@ def counted(cells: Sequence[CellResult]) -> str:
     proved = {"denial": denials, "allow": found[Status.PASS] - denials}
     said = " and ".join(many(number, word) for word, number in proved.items() if number)
     parts.append(f"{said or 'nothing'} proved")
+    if found[Status.WAIVED]:
+        parts.append(f"{found[Status.WAIVED]} waived")
     if found[Status.OBSERVED]:
         parts.append(f"{found[Status.OBSERVED]} left open")
     return ", ".join(parts)

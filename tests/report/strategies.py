@@ -31,7 +31,7 @@ from prober.model import (
     Target,
 )
 from prober.outcomes import Outcome, Status, Verdict
-from prober.result import CellResult, ReadingResult, RunResult, ScenarioResult, StepResult
+from prober.result import CellResult, ReadingResult, RunResult, ScenarioResult, StepResult, WaiverResult, WaiverState
 
 # what files and pods may say: control characters, lone surrogates and all
 texts = st.text(st.characters(), max_size=8) | st.sampled_from(
@@ -88,6 +88,7 @@ cells = st.builds(
     attempts=counts,
     agreed_after=st.none() | seconds,
     command=texts,
+    waiver=texts,
     readings=st.lists(readings, max_size=2).map(tuple),
 )
 steps = st.builds(
@@ -155,6 +156,17 @@ evidence = st.builds(
     ).map(tuple),
     unknown=st.lists(texts, max_size=2).map(tuple),
 )
+waivers = st.builds(
+    WaiverResult,
+    id=texts,
+    file=texts | st.just("profile:cilium"),
+    reason=texts,
+    owner=texts,
+    expires=texts,
+    engine=texts,
+    state=st.sampled_from(WaiverState),
+    cells=counts,
+)
 runs = st.builds(
     RunResult,
     run=texts,
@@ -168,5 +180,6 @@ runs = st.builds(
     interrupted=st.booleans(),
     trouble=texts,
     evidence=evidence,
+    waivers=st.lists(waivers, max_size=2).map(tuple),
     remarks=st.lists(texts, max_size=2).map(tuple),
 )

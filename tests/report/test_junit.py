@@ -170,3 +170,11 @@ def test_hostile_text_arrives_as_text() -> None:
     (failure,) = suite(scenario(step(hostile))).iter("failure")
 
     assert "<b>&\ufffd\ufffd\ufffdgröße]]>" in (failure.get("message") or "")
+
+
+def test_waived_step_is_skipped_and_never_passed() -> None:
+    """What is waived is neither a failure nor a success: the case is skipped, with the waived cells in it."""
+    waived = replace(LEAKED, status=Status.WAIVED, reason="LEAK waived by known: connected 4 of 4")
+    (skipped,) = suite(scenario(step(waived, DENIED))).iter("skipped")
+
+    assert "WAIVED marketing/web -> payments/postgres:5432: LEAK waived by known" in (skipped.get("message") or "")

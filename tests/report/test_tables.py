@@ -28,11 +28,12 @@ def text(lines: list[str]) -> str:
         pytest.param("X ? ?", cell("a/b -> c/d:80", "DENIED", "UNKNOWN"), id="unknown"),
         pytest.param("X X ?", cell("a/b -> c/d:80", status=Status.UNKNOWN), id="denied-without-control"),
         pytest.param("? . ?", cell("a/b -> c/d:80", "UNKNOWN", "ALLOWED"), id="left-open"),
+        pytest.param("X . w", cell("a/b -> c/d:80", "DENIED", "ALLOWED", status=Status.WAIVED), id="waived"),
         pytest.param("X X ?", cell("a/b -> c/d:80", status=Status.SKIPPED, outcome=Outcome.SILENT), id="skipped"),
     ],
 )
 def test_marks(expected: str, found: object) -> None:
-    """`.` is allowed, `X` denied, `?` unknown, and `!` a proven difference, never an unproven one."""
+    """`.` is allowed, `X` denied, `?` unknown, and `!` a proven difference (`w`: waived), never an unproven one."""
     assert expected == " ".join(mark(found, view) for view in View)  # type: ignore[arg-type]
 
 

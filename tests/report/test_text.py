@@ -11,7 +11,7 @@ import pytest
 from prober.flows import parse_flow, parse_pattern
 from prober.outcomes import Status
 from prober.report.text import render
-from prober.result import LAB_BANNER, RunResult
+from prober.result import LAB_BANNER, RunResult, WaiverResult, WaiverState
 from tests.report.build import cell, matrix, run, scenario, step
 
 LEAKED = cell("marketing/web -> payments/postgres:5432", "DENIED", "ALLOWED")
@@ -266,3 +266,24 @@ def test_report_steers_no_terminal(evil: str) -> None:
     )
 
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]|^PASS", page, re.MULTILINE)
+
+
+def test_waivers_are_told_with_their_cells() -> None:
+    """What is waived stands in the proof line and by its cells, and each waiver says what became of it; what of a
+    shipped profile was not needed is told to those who ask for all.
+    """
+    waived = cell("a/b -> c/d:80", observed="ALLOWED", status=Status.WAIVED, reason="LEAK waived by known: connected")
+    known = WaiverResult(
+        id="known", file="w.yaml", reason="so it is", owner="net", expires="2027-01-31", engine="",
+        state=WaiverState.IN_FORCE, cells=1,
+    )  # fmt: skip
+    idle = replace(known, id="shipped", file="profile:cilium", state=WaiverState.IDLE, cells=0)
+    found = run(scenario(step(waived, cell("a/b -> c/d:81"))), waivers=(known, idle))
+    page = render(found)
+
+    assert "; waived 1; " in page.splitlines()[1]
+    assert "waiver known (net) waives 1 cell until 2027-01-31: so it is" in page
+    assert "waived: a/b -> c/d:80: LEAK waived by known: connected" in page
+    assert "WAIVED default-deny" in page
+    assert "waiver shipped" not in page
+    assert "waiver shipped (net) waives nothing, its cells agree: remove it" in render(found, verbose=True)

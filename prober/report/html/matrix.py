@@ -15,6 +15,7 @@ MARKS = {
     Status.BREAK: "!B",
     Status.FLAKY: "!F",
     Status.UNKNOWN: "?",
+    Status.WAIVED: "w",
     Status.OBSERVED: "o",
     Status.SKIPPED: "-",
 }

@@ -34,6 +34,7 @@ _MEANINGS = {
     Status.BREAK: "should be allowed, and did not get through",
     Status.FLAKY: "allowed, but not reliably",
     Status.UNKNOWN: "nothing proved either way",
+    Status.WAIVED: "deviates as a waiver says: no failure, and no proof",
     Status.PASS: "as expected, and proved",
     Status.OBSERVED: "the specification leaves it open: seen, not judged",
     Status.SKIPPED: "not probed",
@@ -153,6 +154,8 @@ class Page:
             ("a", "allows proved", self.result.proved(Verdict.ALLOWED)),
         ]
         skipped = sum(bool(s.skipped) for s in self.result.scenarios)
+        if waived := found[Status.WAIVED]:
+            proved.append(("waived", "waived", waived))
         rest = [("observed", "left open", found[Status.OBSERVED]), ("skipped", "scenarios skipped", skipped)]
         return (*wrong, *proved, *rest)
 
@@ -171,6 +174,7 @@ class Page:
             ("run", result.run),
             ("scenarios", f"{len(result.scenarios)}{': ' if each else ''}{each}"),
             ("settings", ", ".join(f"{name} {value}" for name, value in result.settings)),
+            *(("waiver", str(waiver)) for waiver in result.waivers if waiver.notable),
         )
 
     @property
