@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 
 from prober.assess import DENIALS
@@ -43,7 +43,7 @@ class Phases:
         executor: Executor,
         stop: threading.Event,
         arrived: set[str],
-        progress: Callable[[int, int], None],
+        progress: Callable[[int, Sequence[Flow]], None],
     ) -> None:
         self._wake = threading.Event()
         self._observer = Observer(
@@ -111,7 +111,7 @@ class Phases:
         if clock() > self._until:
             raise OutOfTimeError("its time is used up (--budget); what was seen so far is judged")
         if rounds:
-            self._progress(rounds[-1].number, len(_disagreeing(rounds[-1], wanted, state)))
+            self._progress(rounds[-1].number, _disagreeing(rounds[-1], wanted, state))
 
 
 def disagreeing(

@@ -19,7 +19,7 @@ class Progress:
     step: str
     kind: str  # "control", "step", "restore"
     round: int
-    disagreeing: int  # cells that are not yet what they should be
+    disagreeing: tuple[str, ...] = ()  # flows that are not yet what they should be
     done: bool = False
     note: str = ""  # what there is to say, above all when it is done
 
@@ -27,9 +27,16 @@ class Progress:
         if self.done:
             return f"{self.scenario}: {self.note or 'all as expected'}"
         step = f"step '{self.step}'" if self.kind == "step" else self.kind
-        open_cells = f", {self.disagreeing} cell{'' if self.disagreeing == 1 else 's'} still to agree"
         note = f", {self.note}" if self.note else ""
-        return f"{self.scenario}: {step}, round {self.round}{open_cells if self.disagreeing else ''}{note}"
+        return f"{self.scenario}: {step}, round {self.round}{self._open()}{note}"
+
+    def _open(self) -> str:
+        """Return how many cells still disagree, and the first of them."""
+        if not self.disagreeing:
+            return ""
+        first, *others = self.disagreeing
+        more = ", ..." if others else ""
+        return f", {len(self.disagreeing)} cell{'s' if others else ''} still to agree: {first}{more}"
 
 
 def ignored(_: Progress) -> None:

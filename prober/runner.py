@@ -17,7 +17,7 @@ from prober import __version__, canary, journal
 from prober.cluster.base import Cluster
 from prober.errors import ProberError
 from prober.journal import Journal
-from prober.model import Topology
+from prober.model import Flow, Topology
 from prober.observe import clock
 from prober.phases import StoppedError
 from prober.progress import Progress
@@ -164,9 +164,15 @@ class _Topologies:
         return None
 
     def _tell(self, scenario: Scenario, stage: Stage, heir: Scenario | None) -> None:
-        def tell(step: str, kind: str, number: int = 0, disagreeing: int = 0) -> None:
+        def tell(step: str, kind: str, number: int = 0, disagreeing: Sequence[Flow] = ()) -> None:
             self._progress(
-                Progress(scenario=scenario.name, step=step, kind=kind, round=number, disagreeing=disagreeing)
+                Progress(
+                    scenario=scenario.name,
+                    step=step,
+                    kind=kind,
+                    round=number,
+                    disagreeing=tuple(map(str, disagreeing)),
+                )
             )
 
         words = (self._settings, self._log, self._stop, self._streams, tell)
@@ -190,7 +196,7 @@ class _Topologies:
         self._done(scenario, note)
 
     def _done(self, scenario: Scenario, note: str) -> None:
-        self._progress(Progress(scenario=scenario.name, step="", kind="", round=0, disagreeing=0, done=True, note=note))
+        self._progress(Progress(scenario=scenario.name, step="", kind="", round=0, done=True, note=note))
 
     def _close(self, cluster: Cluster, path: str) -> None:
         """Close a cluster whatever happened on it; what goes wrong in that is one more trouble and hides no other."""

@@ -57,7 +57,7 @@ class Scene:
             executor=executor or Inline(),
             stop=self.stop,
             arrived=set(),
-            progress=lambda number, bad: self.progress.append((number, bad)),
+            progress=lambda number, bad: self.progress.append((number, len(bad))),
         )
         return it.converge(0, self.cluster.state, self.expected(), needed)
 

@@ -18,7 +18,13 @@ class Terminal(io.StringIO):
         return True
 
 
-def at(scenario: str = "a", *, done: bool = False, note: str = "", disagreeing: int = 2) -> Progress:
+def at(
+    scenario: str = "a",
+    *,
+    done: bool = False,
+    note: str = "",
+    disagreeing: tuple[str, ...] = ("x -> y:80", "x -> z:80"),
+) -> Progress:
     return Progress(
         scenario=scenario, step="deny all", kind="step", round=3, disagreeing=disagreeing, done=done, note=note
     )
@@ -27,9 +33,11 @@ def at(scenario: str = "a", *, done: bool = False, note: str = "", disagreeing: 
 @pytest.mark.parametrize(
     ("expected", "progress"),
     [
-        pytest.param("a: step 'deny all', round 3, 2 cells still to agree", at(), id="several"),
-        pytest.param("a: step 'deny all', round 3, 1 cell still to agree", at(disagreeing=1), id="one"),
-        pytest.param("a: step 'deny all', round 3, holding", at(disagreeing=0, note="holding"), id="note"),
+        pytest.param("a: step 'deny all', round 3, 2 cells still to agree: x -> y:80, ...", at(), id="several"),
+        pytest.param(
+            "a: step 'deny all', round 3, 1 cell still to agree: x -> y:80", at(disagreeing=("x -> y:80",)), id="one"
+        ),
+        pytest.param("a: step 'deny all', round 3, holding", at(disagreeing=(), note="holding"), id="note"),
         pytest.param("a: PASS", at(done=True, note="PASS"), id="done"),
         pytest.param("a: all as expected", at(done=True), id="done-without-a-word"),
     ],
@@ -51,8 +59,9 @@ def test_plain_lines_for_finished_scenarios_only() -> None:
     assert "[1/2] a: PASS\n[2/2] b: LEAK\n" == stream.getvalue()
 
 
-def test_live_line_is_written_over_and_taken_away() -> None:
+def test_live_line_is_written_over_and_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal each line clears the one before, and closing clears the last."""
+    monkeypatch.setenv("COLUMNS", "100")
     stream = Terminal()
     display = Display(stream, total=2, live=True)
     display(at("a"))
@@ -65,10 +74,10 @@ def test_live_line_is_written_over_and_taken_away() -> None:
     shown = stream.getvalue().split("\r\x1b[K")
     assert [
         "",
-        "[0/2] a: step 'deny all', round 3, 2 cells still to agree",
-        "[0/2] b: step 'deny all', round 3, 2 cells still to agree (and 1 more)",
+        "[0/2] a: step 'deny all', round 3, 2 cells still to agree: x -> y:80, ...",
+        "[0/2] b: step 'deny all', round 3, 2 cells still to agree: x -> y:80, ... (and 1 more)",
         "[1/2] a: PASS\n",
-        "[1/2] b: step 'deny all', round 3, 2 cells still to agree",
+        "[1/2] b: step 'deny all', round 3, 2 cells still to agree: x -> y:80, ...",
         "",
     ] == shown
 
