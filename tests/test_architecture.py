@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("phases", "aside"),
     ("telling",),
     ("runner",),
+    ("catching",),
     ("report",),
     ("cli",),
     ("pytest_plugin", "__main__"),

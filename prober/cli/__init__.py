@@ -64,6 +64,10 @@ def _run(args: Namespace) -> int:
             from prober.cli.looking import explain
 
             return explain(args)
+        case "faults":
+            from prober.cli.faulting import faults
+
+            return faults(args)
         case "doctor":
             from prober.cli.doctor import doctor
 

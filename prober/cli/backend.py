@@ -45,7 +45,7 @@ class Backend:
 def chosen(args: Namespace) -> Iterator[Backend]:
     """Give the backend that the flags choose; ClusterError where it cannot be used, UsageError for what is missing."""
     if args.cluster == "lab":
-        _require_lab()
+        require_lab()
         yield Backend(
             name=_lab_name(args),
             run_id=new_run(),
@@ -149,7 +149,7 @@ def uncovered(nodes: Nodes) -> tuple[str, ...]:
     return (*left_out, *(f"{name} is one too many for a scenario" for name in beyond))
 
 
-def _require_lab() -> None:
+def require_lab() -> None:
     """Open an empty lab: what this machine lacks is said once, before the run."""
     try:
         with LabCluster() as lab:

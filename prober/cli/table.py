@@ -154,6 +154,27 @@ COMMANDS = (
         ),
     ),
     Command(
+        name="faults",
+        help="say which scenarios notice which lies of the lab; exit 1 where nobody notices one",
+        operands=(_PATHS,),
+        flags=(
+            Flag(name="--fault", metavar="NAME", help="only this lie: ignore-egress, one-node, late:2s, ...",
+                 repeat=True, read=values.fault),
+            Flag(name="--all", help="the whole table: every scenario that a lie concerns, not only until one notices; "
+                 "exit 1 where any of them does not"),
+            _TAG,
+            Flag(name="--settle", metavar="DURATION", help="how long a step may take until all cells agree",
+                 default="3s", read=values.duration),
+            Flag(name="--jobs", metavar="N", help="lies at once", default="cores", read=values.jobs),
+            Flag(name="--deny", metavar="drop|reject", help="how the lab denies", default="drop",
+                 read=values.one_of("drop", "reject")),
+            Flag(name="--format", metavar="FORMAT", help="text or json", default="text",
+                 read=values.one_of("text", "json")),
+            Flag(name="--output", metavar="FILE", help="where to, - for stdout", default="-"),
+            Flag(name="--quiet", help="no progress"),
+        ),
+    ),
+    Command(
         name="doctor",
         help="say whether the lab can run here or a cluster enforces, and what helps if not",
         flags=(*_WHERE, *_PODS, *(replace(f, default=f.on_kube or f.default, cluster="kube") for f in _PATIENCE)),
