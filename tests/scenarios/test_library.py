@@ -52,6 +52,13 @@ def test_whole_library_has_one_name_each() -> None:
     assert [] == sorted({s for s in summaries if summaries.count(s) > 1})
 
 
+def test_smoke_covers_every_rule() -> None:
+    """What CI asks of a real cluster, the scenarios tagged `smoke`, exercises each rule that any scenario does."""
+    found = [scenario for name in OURS for scenario in folder(name)]
+
+    assert {rule for s in found for rule in s.rules} == {rule for s in found if "smoke" in s.tags for rule in s.rules}
+
+
 def test_kubernetes_suite_is_complete() -> None:
     """Each case of the e2e suite is one file, whose first line says which it is."""
     named = [path.read_text(encoding="utf-8").splitlines()[0] for path in (LIBRARY / "e2e").glob("*.scenario.yaml")]
