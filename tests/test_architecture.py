@@ -26,7 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("manifest", "flows", "oracle", "probe", "journal", "progress"),
     ("scenario", "evidence", "waivers"),
     ("cells", "expect", "story", "result", "traits"),
-    ("assess", "sharing", "waiving"),
+    ("assess", "sharing", "waiving", "comparison"),
     ("proofs",),
     ("verdict",),
     ("cluster.base", "canary"),

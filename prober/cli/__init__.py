@@ -76,6 +76,10 @@ def _run(args: Namespace) -> int:
             from prober.cli.stored import report
 
             return report(args)
+        case "compare":
+            from prober.cli.stored import compare
+
+            return compare(args)
         case _:
             from prober.cli.cleaning import clean
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from prober import journal, verdict
+from prober import comparison, journal, verdict
 from prober.cli.output import STDOUT, complain, rendered, require_writable, write
 from prober.errors import InputError, Mistake, ProberError, UsageError
 from prober.outcomes import Status
+from prober.report import comparing, fleet
 from prober.report import json as json_report
 from prober.result import RunResult
 from prober.scenario import loads
@@ -20,32 +21,62 @@ from prober.terminal import wants_colour, width
 _LARGEST = 1 << 30  # bytes; a larger one is no report of a run, and would fill the memory
 
 
+Plain = list[dict[str, Any]]
+
+
 def report(args: Namespace) -> int:
-    """Judge a stored run again and render it."""
+    """Judge stored runs again and render them, several as one page."""
     require_writable([(args.format, args.output)])
-    text = _text(args.RESULT)
-    stored: RunResult | None = None
-    if args.RESULT.endswith(".jsonl") or text.lstrip()[:10].startswith('{"event"'):
-        events = _from_lines(text, args.RESULT)
-    else:
-        stored, plain = json_report.read(text, args.RESULT)
-        events = _events(plain, args.RESULT)
-    result = judged(events, args.RESULT) if events else stored
-    if result is None:
-        raise _wrong(args.RESULT, "the journal is empty", "give it the journal of a run that began")
-    if not events:
-        complain(f"prober: {args.RESULT} has no journal in it: its results are shown as they are stored")
+    found = [stored(file) for file in args.RESULT]
+    results = [result for result, _ in found]
+    if len(found) > 1 and args.format not in fleet.FORMATS:
+        raise UsageError(f"--format {args.format} is of one run; several go into {', '.join(fleet.FORMATS)}")
+    page = fleet.render(results, args.format) if len(found) > 1 else _page(args, *found[0])
+    write(page, args.output)
+    return worst([r.exit_code(tuple(map(Status, args.fail_on))) for r in results])
+
+
+def _page(args: Namespace, result: RunResult, events: Plain) -> str:
     here = args.output == STDOUT
-    page = rendered(
+    return rendered(
         args.format,
         result,
-        [journal.plain(e) for e in events],
+        events,
         colour=here and wants_colour(sys.stdout),
         width=width(sys.stdout) if here else 100,
         verbose=args.verbose,
     )
-    write(page, args.output)
-    return result.exit_code(tuple(map(Status, args.fail_on)))
+
+
+def compare(args: Namespace) -> int:
+    """Put two stored runs beside each other."""
+    require_writable([(args.format, args.output)])
+    (before, _), (after, _) = stored(args.BEFORE), stored(args.AFTER)
+    found = comparison.compare(before, after)
+    write(comparing.render(found, args.format), args.output)
+    return found.exit_code()
+
+
+def worst(codes: Sequence[int]) -> int:
+    """Return the exit code of several: 1 outranks 130 outranks 3 outranks 0."""
+    return min(codes, key=(1, 130, 3, 0).index)
+
+
+def stored(file: str) -> tuple[RunResult, Plain]:
+    """Return a stored run, judged again where its journal is there, and its events; InputError, UsageError."""
+    text = _text(file)
+    found: RunResult | None = None
+    if file.endswith(".jsonl") or text.lstrip()[:10].startswith('{"event"'):
+        events = _from_lines(text, file)
+    else:
+        found, plain = json_report.read(text, file)
+        events = _events(plain, file)
+    result = judged(events, file) if events else found
+    if result is None:
+        raise _wrong(file, "the journal is empty", "give it the journal of a run that began")
+    if not events:
+        complain(f"prober: {file} has no journal in it: its results are shown as they are stored")
+    return result, [journal.plain(e) for e in events]
 
 
 def _text(file: str) -> str:

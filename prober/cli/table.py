@@ -181,14 +181,27 @@ COMMANDS = (
     ),
     Command(
         name="report",
-        help="judge a stored run again and render it, probing nothing",
-        operands=(Operand(name="RESULT", help="a json report, or a run's journal (.jsonl)"),),
+        help="judge stored runs again and render them, several as one page; it probes nothing",
+        operands=(Operand(name="RESULT", help="json reports, or runs' journals (.jsonl)", several=True),),
         flags=(
             Flag(name="--format", metavar="FORMAT", help=_FORMATS, default="text",
                  read=values.one_of(*values.FORMATS)),
             Flag(name="--output", metavar="FILE", help="where to, - for stdout", default="-"),
             _FAIL_ON,
             _VERBOSE,
+        ),
+    ),
+    Command(
+        name="compare",
+        help="say what became worse from one stored run to another; exit code 1 if anything did",
+        operands=(
+            Operand(name="BEFORE", help="a json report, or a run's journal (.jsonl)"),
+            Operand(name="AFTER", help="the later one, or another cluster's"),
+        ),
+        flags=(
+            Flag(name="--format", metavar="FORMAT", help="text, json or markdown", default="text",
+                 read=values.one_of("text", "json", "markdown")),
+            Flag(name="--output", metavar="FILE", help="where to, - for stdout", default="-"),
         ),
     ),
     Command(

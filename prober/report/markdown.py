@@ -22,10 +22,15 @@ _TITLES = {0: "as expected", 1: "enforcement differs", 3: "no proof", 130: "inte
 
 
 def render(result: RunResult, limit: int = LIMIT) -> str:
-    """Return the page; what does not fit is left out from its end, and how much that is stands in its last line."""
+    """Return the page, bounded."""
+    return bounded(blocks(result), limit)
+
+
+def bounded(blocks: Iterable[str], limit: int) -> str:
+    """Return the parts as one page; what does not fit is left out from its end, and its last line counts it."""
     kept: list[str] = []
     left, lost = limit - _LAST, 0
-    for block in _blocks(result):
+    for block in blocks:
         size = len(f"{block}\n\n".encode("utf-8", "backslashreplace"))
         if lost or size > left:
             lost += 1
@@ -47,7 +52,7 @@ def code(text: str) -> str:
     return f"{ticks}{space}{text}{space}{ticks}"
 
 
-def _in_table(text: str) -> str:
+def in_table(text: str) -> str:
     """Return a code span for a table, whose cells end at a bar even within code."""
     return code(text).replace("|", "\\|")
 
@@ -62,7 +67,7 @@ def _details(summary: str, body: str) -> str:
     return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
-def _blocks(result: RunResult) -> Iterator[str]:
+def blocks(result: RunResult) -> Iterator[str]:
     """Yield the page's parts, the most important first."""
     yield f"## prober: {_TITLES[result.exit_code()]}"
     yield f"{code(result.banner)}<br>\n**{result.proof}**"
@@ -70,15 +75,15 @@ def _blocks(result: RunResult) -> Iterator[str]:
         yield f"trouble: {code(result.trouble)}"
     if result.interrupted:
         yield "interrupted: these are the results so far"
-    yield _table(("status", "cells"), [(s, str(n)) for s in SEVERITY if (n := result.counts[s])] or [("none", "0")])
+    yield table(("status", "cells"), [(s, str(n)) for s in SEVERITY if (n := result.counts[s])] or [("none", "0")])
     ordered = sorted(result.scenarios, key=lambda s: SEVERITY.index(s.status))
     failing = [s for s in ordered if s.status in FAILURES or s.intent]
     for scenario in failing:
         yield from _failing(result, scenario)
     if notable := [w for w in result.waivers if w.notable]:
         yield "### waivers"
-        rows = [(_in_table(w.id), w.state, str(w.cells), _in_table(str(w))) for w in notable]
-        yield _table(("waiver", "state", "cells", ""), rows)
+        rows = [(in_table(w.id), w.state, str(w.cells), in_table(str(w))) for w in notable]
+        yield table(("waiver", "state", "cells", ""), rows)
     if found := _times(result):
         yield found
     if rest := [s for s in ordered if s not in failing]:
@@ -86,7 +91,8 @@ def _blocks(result: RunResult) -> Iterator[str]:
     yield _details("evidence", _evidence(result))
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table; what is foreign in it went through `in_table`."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -126,7 +132,7 @@ def _times(result: RunResult) -> str:
         if found := times(result, verdict):
             shown = [show_duration(quantile(found, q)) for q in (0.5, 0.99, 1.0)]
             rows.append((word, str(len(found)), *shown))
-    return _table(("time", "cells", "median", "99 %", "slowest"), rows) if rows else ""
+    return table(("time", "cells", "median", "99 %", "slowest"), rows) if rows else ""
 
 
 def _listed(scenarios: Sequence[ScenarioResult]) -> str:
@@ -134,9 +140,9 @@ def _listed(scenarios: Sequence[ScenarioResult]) -> str:
     for scenario in scenarios:
         passed = [c for c in scenario.asserted if c.status is Status.PASS]
         denials = sum(c.expected is Verdict.DENIED for c in passed)
-        note = _in_table(scenario.skipped) if scenario.skipped else f"{denials} denials, {len(passed) - denials} allows"
-        rows.append((scenario.status, _in_table(scenario.name), note, show_duration(scenario.seconds)))
-    return _table(("status", "scenario", "proved", "took"), rows)
+        note = in_table(scenario.skipped) if scenario.skipped else f"{denials} denials, {len(passed) - denials} allows"
+        rows.append((scenario.status, in_table(scenario.name), note, show_duration(scenario.seconds)))
+    return table(("status", "scenario", "proved", "took"), rows)
 
 
 def _evidence(result: RunResult) -> str:
@@ -156,4 +162,4 @@ def _evidence(result: RunResult) -> str:
         ("command", found.by.command),
         *(("not known", text) for text in found.unknown),
     ]
-    return _table(("", ""), [(what, _in_table(value)) for what, value in said if value])
+    return table(("", ""), [(what, in_table(value)) for what, value in said if value])

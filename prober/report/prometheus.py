@@ -29,15 +29,28 @@ class _Metric:
 
 def render(result: RunResult) -> str:
     """Return the file; what is not known (a time, the nodes) has no sample rather than a wrong one."""
+    return render_all([result])
+
+
+def render_all(results: Sequence[RunResult]) -> str:
+    """Return the file of several runs, which their clusters tell apart."""
+    families: dict[str, tuple[_Metric, list[str]]] = {}
+    for result in results:
+        for metric in _metrics(result):
+            family = families.setdefault(metric.name, (metric, []))
+            family[1].extend(_samples(metric, result.cluster))
     lines: list[str] = []
-    for metric in _metrics(result):
-        if metric.samples:
-            lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}"]
-        for suffix, labels, value in metric.samples:
-            every = {"cluster": result.cluster, **labels}
-            written = ",".join(f'{key}="{_text(value)}"' for key, value in every.items())
-            lines.append(f"{metric.name}{suffix}{{{written}}} {_number(value)}")
+    for metric, samples in families.values():
+        if samples:
+            lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}", *samples]
     return "\n".join(lines) + "\n"
+
+
+def _samples(metric: _Metric, cluster: str) -> Iterator[str]:
+    for suffix, labels, value in metric.samples:
+        every = {"cluster": cluster, **labels}
+        written = ",".join(f'{key}="{_text(value)}"' for key, value in every.items())
+        yield f"{metric.name}{suffix}{{{written}}} {_number(value)}"
 
 
 def _metrics(result: RunResult) -> Iterator[_Metric]:

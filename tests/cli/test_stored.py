@@ -13,7 +13,7 @@ from prober.cli.places import KEPT, alive
 from prober.cluster.fake import Says
 from prober.report import json as json_report
 from tests.cli.conftest import Run
-from tests.cli.world import LEAKING, leaking
+from tests.cli.world import LEAKING, enforcing, leaking
 from tests.report.build import cell, run, scenario, step
 
 pytestmark = pytest.mark.usefixtures("scenarios")
@@ -215,3 +215,29 @@ def test_run_keeps_the_newest_journals(prober: Run, state: Path, lab: Callable[[
 
     left = sorted(p.stem for p in state.glob("2*.jsonl"))
     assert ("20260101-000000-aaaa", KEPT + 1) == (left[0], len(left))
+
+
+def test_compare_says_what_became_worse(prober: Run, leaked: Path, lab: Callable[[Says], None]) -> None:
+    """From a good run to a leaking one it became worse (exit 1); the other way round it is fixed (exit 0)."""
+    lab(enforcing)
+    assert 0 == prober("run", "s", "--quiet", "--report", "json=good.json")[0]
+    code, out, _ = prober("compare", "good.json", "leaked.json")
+
+    assert 1 == code
+    assert out.startswith("it became worse: 1 worse, 0 fixed,")
+    assert f"PASS -> LEAK {LEAKING}" in out
+    assert 0 == prober("compare", "leaked.json", "good.json", "--format", "json", "--output", "c.json")[0]
+    assert 1 == json.loads(Path("c.json").read_text())["counts"]["fixed"]
+
+
+def test_several_reports_are_one_page(prober: Run, leaked: Path) -> None:
+    """Several results are one page with each cluster in it, and the worst exit code; what is of one run says so."""
+    Path("good.json").write_text(json_report.render(run(scenario(step(cell("a/b -> c/d:80"))), cluster="kube: fine")))
+    code, out, _ = prober("report", "good.json", "leaked.json")
+
+    assert 1 == code
+    assert out.startswith("fleet: 1 of 2 runs as expected")
+    assert "  as expected: kube: fine: " in out
+    code, _, err = prober("report", "good.json", "leaked.json", "--format", "junit")
+    assert 2 == code
+    assert "--format junit is of one run; several go into text, markdown, prometheus" in err
