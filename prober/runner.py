@@ -137,9 +137,9 @@ class _Topologies:
             return
         try:
             stage = Stage(cluster=cluster, topology=topology)
-            now = self._able(cluster, waiting)
+            now = self._able(cluster, topology, waiting)
             while now and not self._stop.is_set():
-                path, heir = now.path, self._able(cluster, waiting)
+                path, heir = now.path, self._able(cluster, topology, waiting)
                 self._tell(now, stage, heir)
                 if heir and not stage.ready:
                     waiting.appendleft(heir)
@@ -148,12 +148,12 @@ class _Topologies:
         finally:
             self._closers.submit(self._close, cluster, path)
 
-    def _able(self, cluster: Cluster, waiting: deque[Scenario]) -> Scenario | None:
+    def _able(self, cluster: Cluster, topology: Topology, waiting: deque[Scenario]) -> Scenario | None:
         """Take the first that this cluster can run; those before it are skipped, with the reason."""
         while waiting:
             scenario = waiting.popleft()
             try:
-                reason = cluster.lacks(scenario.requires, scenario.topology)
+                reason = cluster.lacks(scenario.requires, topology)
             except Exception as error:
                 self._fail(scenario, error)
                 continue

@@ -30,6 +30,7 @@ class Backend:
     run_id: str
     make: Callable[[], Cluster]
     close: Callable[[], None]  # after the last cluster that `make` made
+    most: int = 0  # scenarios at once; 0: as many as are asked for
     canaries: tuple[Scenario, ...] = ()
     uncovered: tuple[str, ...] = ()  # nodes that no proof speaks of, and why
     survey: Callable[[], Evidence] = Evidence  # what is known of the place before the first scenario
@@ -55,7 +56,7 @@ def chosen(args: Namespace) -> Iterator[Backend]:
         )
     else:
         with connected(args) as (kubernetes, target):
-            yield kube_backend(kubernetes, target, read_nodes(kubernetes, target))
+            yield kube_backend(kubernetes, target, kubernetes.nodes())
 
 
 @contextmanager
@@ -78,14 +79,13 @@ def kube_target(args: Namespace) -> KubeTarget:
     def said(flag: str) -> str:
         return getattr(args, flag, None) or ""
 
-    if getattr(args, "namespaces", None):
-        raise UsageError("--namespaces: this version makes its own namespaces; leave it out")
     return KubeTarget(
         context=args.context or "",
         kubeconfig=args.kubeconfig or "",
         image=said("image") or DEFAULT_IMAGE,
         pull_policy=said("image_pull_policy") or "IfNotPresent",
         pull_secret=said("image_pull_secret"),
+        namespaces=getattr(args, "namespaces", None) or (),
         namespace_labels=dict(getattr(args, "namespace_label", ())),
         externals=externals(getattr(args, "external", ())),
         allow_host_network=getattr(args, "allow_host_network", False),
@@ -125,19 +125,12 @@ def kube_backend(kubernetes: Kubernetes, target: KubeTarget, nodes: Nodes) -> Ba
         run_id=target.run_id,
         make=kubernetes.make,
         close=kubernetes.close,
+        most=1 if target.namespaces else 0,
         canaries=canary.canaries(len(nodes.usable), max_pods=target.max_pods),
         uncovered=uncovered(nodes),
         survey=lambda: survey(kubernetes.connection, target, nodes),
         notes=kubernetes.remarks(),
     )
-
-
-def read_nodes(kubernetes: Kubernetes, target: KubeTarget) -> Nodes:
-    """Return the cluster's nodes, numbered as the canary numbers them."""
-    from prober.cluster.kube.reading import nodes_of
-    from prober.cluster.kube.waiting import items
-
-    return nodes_of(items(kubernetes.connection, "/api/v1/nodes"), target)
 
 
 def uncovered(nodes: Nodes) -> tuple[str, ...]:
@@ -146,7 +139,8 @@ def uncovered(nodes: Nodes) -> tuple[str, ...]:
 
     beyond = [str(n["metadata"]["name"]) for n in nodes.usable[covered(len(nodes.usable)) :]]
     left_out = [f"{name} {reason}" for name, reason in nodes.left_out.items()]
-    return (*left_out, *(f"{name} is one too many for a scenario" for name in beyond))
+    unseen = [f"any other node: {nodes.unseen}"] if nodes.unseen else []
+    return (*left_out, *(f"{name} is one too many for a scenario" for name in beyond), *unseen)
 
 
 def require_lab() -> None:

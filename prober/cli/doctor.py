@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from prober.cli.backend import uncovered
 from prober.cli.output import say
 from prober.errors import ClusterError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from prober.cluster.kube.reading import Nodes
 
 _GRANT = "bind the account to the ClusterRole of manifests/rbac.yaml"
+_GRANT_GIVEN = "bind the account to the Role of manifests/role.yaml in each of these namespaces"
 
 
 def doctor(args: Namespace) -> int:
@@ -39,24 +41,26 @@ def _lab() -> int:
 
 def _cluster(args: Namespace) -> int:
     """Ask the cluster what the account may do and which nodes there are, then prove every node by the canary."""
-    from prober.cli.backend import connected, kube_backend, read_nodes
+    from prober.cli.backend import connected, kube_backend
     from prober.cli.running import prove
     from prober.cluster.kube.access import refused
 
     with connected(args) as (kubernetes, target):
-        lacking = refused(kubernetes.connection)
-        nodes = None if any(n.resource == "nodes" for n in lacking) else read_nodes(kubernetes, target)
-        say("\n".join([kubernetes.name, *_told(lacking, nodes)]) + "\n\n")
+        lacking = refused(kubernetes.connection, target.namespaces)
+        nodes = None if any(n.resource == "nodes" for n in lacking) else kubernetes.nodes()
+        say(
+            "\n".join([kubernetes.name, *_told(lacking, nodes, _GRANT_GIVEN if target.namespaces else _GRANT)]) + "\n\n"
+        )
         if lacking or nodes is None or not nodes.usable:
             return ClusterError.exit_code
         backend = replace(kube_backend(kubernetes, target, nodes), uncovered=())  # they are told already
         return prove(_as_run(args), (), backend)
 
 
-def _told(lacking: Sequence[Need], nodes: Nodes | None) -> Iterator[str]:
+def _told(lacking: Sequence[Need], nodes: Nodes | None, remedy: str) -> Iterator[str]:
     if lacking:
         yield from (f"  FAIL  permission: may not do with {need}" for need in lacking)
-        yield f"        remedy: {_GRANT}"
+        yield f"        remedy: {remedy}"
     else:
         yield "  ok    permissions: all that a run needs"
     if nodes is None:
@@ -64,7 +68,7 @@ def _told(lacking: Sequence[Need], nodes: Nodes | None) -> Iterator[str]:
     names = [str(n["metadata"]["name"]) for n in nodes.usable]
     shown = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     yield f"  {'ok  ' if names else 'FAIL'}  nodes that can run probe pods: {shown or 'none'}"
-    yield from (f"  note  not covered: {name} {reason}" for name, reason in nodes.left_out.items())
+    yield from (f"  note  not covered: {node}" for node in uncovered(nodes))
 
 
 def _as_run(args: Namespace) -> Namespace:

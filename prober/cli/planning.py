@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
@@ -37,7 +37,7 @@ class _Cost:
 def plan(args: Namespace) -> int:
     """Say what a run with these options would make and send, topology by topology."""
     scenarios = asked(tagged(checked(args.PATH), args.tag), args.only)
-    say("".join(f"{line}\n" for line in (_on_a_cluster() if args.cluster == "kube" else [_IN_THE_LAB])))
+    say("".join(f"{line}\n" for line in _where(args)))
     found = shares(scenarios, args.jobs)
     costs = []
     for share in found:
@@ -59,16 +59,26 @@ def plan(args: Namespace) -> int:
     return 0
 
 
-def _on_a_cluster() -> Iterator[str]:
+def _where(args: Namespace) -> Iterable[str]:
+    return _on_a_cluster(args.namespaces or ()) if args.cluster == "kube" else (_IN_THE_LAB,)
+
+
+def _on_a_cluster(namespaces: Sequence[str]) -> Iterator[str]:
     """Say what a run makes on any cluster beside its scenarios' own, and what its account must be allowed to do."""
-    from prober.cluster.kube.access import NEEDS
+    from prober.cluster.kube.access import needs
 
     yield "kube: nothing was asked of a cluster; addresses and times are those that the lab would have"
     yield "  first the canary, once: four pods on every node that can run them, and two policies"
-    yield "  each topology's namespaces get names of the run (pr-RUN-...), each pod a Job, each topology a Lease;"
-    yield "  all of it carries the label prober/run and is removed at the end (--keep leaves it)"
-    yield "  permissions, in all namespaces (`prober doctor --cluster kube` asks the cluster for them):"
-    yield from (f"    {need}" for need in NEEDS)
+    if namespaces:
+        yield f"  each topology's namespaces are {', '.join(namespaces)}, in this order, one topology at a time"
+        yield "  each pod is a Job, each namespace in use has a Lease;"
+    else:
+        yield "  each topology's namespaces get names of the run (pr-RUN-...)"
+        yield "  each pod is a Job, each topology has a Lease;"
+    yield f"  all of it has the label prober/run and is removed at the end{'' if namespaces else ' (--keep leaves it)'}"
+    where = "in each of them" if namespaces else "in all namespaces"
+    yield f"  permissions, {where} (`prober doctor --cluster kube` asks the cluster for them):"
+    yield from (f"    {need}" for need in needs(namespaces))
 
 
 def _lines(scenario: Scenario, topology: Topology, before: Scenario | None, cost: _Cost) -> Iterator[str]:

@@ -80,7 +80,11 @@ def clean_command(args: Namespace, run: str) -> str:
     """Return the command that removes what a run has left on the flags' cluster."""
     where = "".join(
         f" {flag} {shlex.quote(value)}"
-        for flag, value in (("--kubeconfig", args.kubeconfig), ("--context", args.context))
+        for flag, value in (
+            ("--kubeconfig", args.kubeconfig),
+            ("--context", args.context),
+            ("--namespaces", ",".join(args.namespaces or ())),
+        )
         if value
     )
     return f"prober clean --cluster kube{where} --run {run}"
@@ -113,7 +117,7 @@ def _prove(
             runner.run(
                 scenarios,
                 backend.make,
-                settings(args),
+                replace(settings(args), jobs=min(args.jobs, backend.most or args.jobs)),
                 log,
                 display or ignored,
                 stop,

@@ -56,6 +56,8 @@ _WHERE = (
     Flag(name="--context", metavar="NAME", help="the kubeconfig's context", cluster="kube"),
     Flag(name="--kubeconfig", metavar="FILE", help="the kubeconfig", cluster="kube"),
 )  # fmt: skip
+_NAMESPACES = Flag(name="--namespaces", metavar="A,B", read=values.names, cluster="kube",
+                   help="use these, made before, in their order; nothing is made outside of them")  # fmt: skip
 _PODS = (
     Flag(name="--image", metavar="IMAGE", help="the probe pods' image: nc, dig and agnhost (agnhost, by its digest)",
          cluster="kube"),
@@ -66,7 +68,7 @@ _PODS = (
          read=values.labels, cluster="kube"),
     Flag(name="--toleration", metavar="TAINT", help="a taint that probe pods tolerate: KEY, KEY=VALUE:NoSchedule",
          repeat=True, read=values.toleration, cluster="kube"),
-    Flag(name="--namespaces", metavar="A,B", help="existing namespaces to use", read=values.names, cluster="kube"),
+    _NAMESPACES,
     Flag(name="--namespace-label", metavar="KEY=VALUE", help="a label for the namespaces that the run makes",
          repeat=True, read=values.label, cluster="kube"),
     Flag(name="--max-pods", metavar="N", help="the most pods that one scenario may have (100)", read=values.count(1),
@@ -128,7 +130,7 @@ COMMANDS = (
             Flag(name="--keep", help="leave pods and policies in place afterwards", cluster="kube"),
             _VERBOSE, _QUIET,
         ),
-        excludes=(("--verbose", "--quiet"),),
+        excludes=(("--verbose", "--quiet"), ("--keep", "--namespaces"), ("--namespace-label", "--namespaces")),
     ),
     Command(
         name="plan",
@@ -209,6 +211,7 @@ COMMANDS = (
         help="remove what runs have left",
         flags=(
             *_WHERE,
+            replace(_NAMESPACES, help="look in these alone, which runs were given"),
             Flag(name="--run", metavar="ID", help="of this run; one that still lives is refused"),
             Flag(name="--expired", help="of all runs that are over"),
             Flag(name="--dry-run", help="only say what would be removed"),

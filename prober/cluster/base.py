@@ -32,7 +32,7 @@ class Cluster(Protocol):
     at_once: int  # attempts that it bears under way at once before it answers late
 
     def lacks(self, needs: Collection[str], topology: Topology) -> str:
-        """Say why this cluster cannot run a scenario with these `requires` and this topology; "" if it can."""
+        """Say why this cluster cannot run a scenario with these `requires` and this topology to open; "" if it can."""
         ...
 
     def open(self, topology: Topology) -> ClusterState:

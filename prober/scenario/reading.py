@@ -12,7 +12,7 @@ from typing import TypeVar
 from prober.document import Gather, Located, Value, document, many, nearest, sentence, some, text, whole
 from prober.errors import InputError, Mistake
 from prober.flows import FlowPattern
-from prober.model import AddPod, ClusterState, Family, NodeRef, Protocol, Topology
+from prober.model import AddPod, ClusterState, Family, LabelNamespace, NodeRef, Protocol, Topology
 from prober.scenario.cases import PARAMETERS, cases
 from prober.scenario.records import CASE, EVERY_CELL, MANIFESTS, SUFFIX, Need, Scenario, Step
 from prober.scenario.steps import Draft, Open, opened, read_pattern, read_step
@@ -280,5 +280,6 @@ def _uses(ground: _Ground, steps: Sequence[Step], drafts: Sequence[Draft]) -> fr
         Need.SCTP: any(p.protocol is Protocol.SCTP for p in ports),
         Need.EXTERNAL: bool(topology.externals),
         Need.HOST_NETWORK: any(p.host_network for p in pods),
+        Need.NAMESPACE_LABELS: any(isinstance(a, LabelNamespace) for step in steps for a in step.actions),
     }
     return frozenset(need for need, wanted in found.items() if wanted)

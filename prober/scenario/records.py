@@ -26,6 +26,7 @@ class Need(StrEnum):
     SCTP = "sctp"
     EXTERNAL = "external"
     HOST_NETWORK = "host-network"
+    NAMESPACE_LABELS = "namespace-labels"  # namespaces that may be relabelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,11 +15,13 @@ from prober import canary
 from prober.cli import backend
 from prober.cli.options import parse
 from prober.cli.places import alive, journal_name, kept
+from prober.cli.running import clean_command
 from prober.cluster import kube
 from prober.cluster.fake import FakeCluster, Says
 from prober.cluster.kube import DEFAULT_IMAGE, Kubernetes, KubeTarget, OutsideHost
 from prober.cluster.kube.connection import ApiError
 from prober.cluster.kube.leftovers import Leftover, LeftRun
+from prober.cluster.kube.reading import nodes_of
 from prober.errors import ClusterError, UsageError
 from prober.model import Family, Port, Protocol
 from tests.cli.conftest import Run
@@ -87,6 +89,7 @@ class World:
         self.targets.append(target)
         words: Any = {"connection": self.wire, "make": self.make}
         words["remarks"] = lambda: self.remarks
+        words["nodes"] = lambda: nodes_of(self.wire.nodes, target)
         return Kubernetes(name=NAME, close=self.close, leftovers=self.leftovers, clean=self.cleaned.append, **words)
 
     def make(self) -> FakeCluster:
@@ -168,12 +171,22 @@ def test_an_external_host_has_several_ports_and_an_address_of_each_family() -> N
         target("--external=p=192.0.2.7:443", "--external=p=192.0.2.8:443")
 
 
-def test_namespaces_are_refused(prober: Run, scenarios: Path, world: World) -> None:
-    """What this version cannot do is refused before anything is sent."""
-    code, out, err = prober("run", scenarios, *KUBE, "--namespaces", "a,b")
+def test_given_namespaces_are_used_one_scenario_at_a_time(prober: Run, scenarios: Path, world: World) -> None:
+    """They arrive in their order; two scenarios at once would meet in them; what is kept there would be in the way."""
+    code, _, err = prober("run", scenarios, *KUBE, "--namespaces", "a,b", "--jobs", "4", "--report", "json=r.json")
 
-    assert (2, "", []) == (code, out, world.targets)
-    assert "--namespaces: this version makes its own namespaces; leave it out" in err
+    assert (0, ("a", "b")) == (code, world.targets[0].namespaces), err
+    assert "1" == json.loads(Path("r.json").read_text())["settings"]["jobs"]
+    for flags in (("--keep",), ("--namespace-label", "x=y")):
+        code, _, err = prober("run", scenarios, *KUBE, "--namespaces", "a,b", *flags)
+        assert (2, True, 1) == (code, "contradict each other" in err, len(world.targets))
+
+
+def test_interrupted_run_in_given_namespaces_is_cleaned_there() -> None:
+    """The command that removes what is left looks where it is left, for an account that may look nowhere else."""
+    args = parse(["run", "x", *KUBE, "--namespaces", "a,b"])
+
+    assert "prober clean --cluster kube --namespaces a,b --run r7" == clean_command(args, "r7")
 
 
 def test_canary_is_proved_first_and_once(prober: Run, scenarios: Path, world: World, state: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from prober.cluster.kube.target import DEFAULT_IMAGE, KubeTarget, OutsideHost, new_run_id
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from prober.cluster.kube.cluster import KubeCluster
     from prober.cluster.kube.connection import Connection
     from prober.cluster.kube.leftovers import LeftRun
+    from prober.cluster.kube.reading import Nodes
 
 __all__ = ["DEFAULT_IMAGE", "KubeTarget", "Kubernetes", "OutsideHost", "connect", "new_run_id"]
 
@@ -28,6 +30,7 @@ class Kubernetes:
     make: Callable[[], KubeCluster]
     leftovers: Callable[[str], tuple[LeftRun, ...]]  # of one run, "" for every run's
     clean: Callable[[LeftRun], None]
+    nodes: Callable[[], Nodes]
     remarks: Callable[[], tuple[str, ...]]  # what may change verdicts everywhere in the cluster, and is not judged
     close: Callable[[], None]
     connection: Connection
@@ -41,6 +44,7 @@ def connect(target: KubeTarget) -> Kubernetes:
     from prober.cluster.kube.furniture import priority_class
     from prober.cluster.kube.leftovers import find, remove
     from prober.cluster.kube.others import OtherKinds
+    from prober.cluster.kube.scouting import NodeList
 
     connection = Connection(target)
     version = connection.get("/version", patience=HURRIED)
@@ -48,7 +52,9 @@ def connect(target: KubeTarget) -> Kubernetes:
     target = replace(target, priority_class=target.priority_class or priority_class(connection))
     started = datetime.now(UTC)
     leaving: set[str] = set()
+    turn = Lock()
     kinds = OtherKinds(connection)
+    nodes = NodeList(connection, target, started.isoformat(timespec="seconds"))
 
     def close() -> None:
         try:
@@ -58,9 +64,12 @@ def connect(target: KubeTarget) -> Kubernetes:
 
     return Kubernetes(
         name=name,
-        make=lambda: KubeCluster(connection, target, name=name, started=started, leaving=leaving, kinds=kinds),
-        leftovers=lambda run: find(connection, run),
+        make=lambda: KubeCluster(
+            connection, target, name=name, started=started, leaving=leaving, kinds=kinds, nodes=nodes, turn=turn
+        ),
+        leftovers=lambda run: find(connection, run, target.namespaces),
         clean=lambda left: remove(connection, left),
+        nodes=nodes.read,
         remarks=kinds.everywhere,
         close=close,
         connection=connection,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prober.cluster.kube.connection import Connection
@@ -12,7 +13,7 @@ _REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """Verbs on a kind of object, in every namespace."""
+    """Verbs on a kind of object, in every namespace that a run uses."""
 
     group: str
     resource: str
@@ -36,19 +37,44 @@ NEEDS = (
 )
 
 
-def refused(connection: Connection) -> tuple[Need, ...]:
-    """Return what of NEEDS this account may not do, as the API server itself answers."""
-    asked = [(need, verb) for need in NEEDS for verb in need.verbs]
-    allowed = dict(zip(asked, at_once(lambda one: _allowed(connection, *one), asked), strict=True))
+# The same in namespaces that somebody else made (manifests/role.yaml): what was made there is removed one by one
+GIVEN_NEEDS = (
+    Need(group="", resource="namespaces", verbs=("get",)),
+    Need(group="batch", resource="jobs", verbs=("create", "delete", "get", "list")),
+    Need(group="", resource="pods", verbs=("delete", "list", "patch", "watch")),
+    Need(group="", resource="pods/exec", verbs=("create", "get")),
+    Need(group="", resource="services", verbs=("create", "delete", "get", "list")),
+    Need(group="discovery.k8s.io", resource="endpointslices", verbs=("list",)),
+    Need(group="networking.k8s.io", resource="networkpolicies", verbs=("create", "delete", "get", "list", "update")),
+    Need(group="coordination.k8s.io", resource="leases", verbs=("create", "delete", "get", "list", "patch")),
+    Need(group="", resource="events", verbs=("list",)),
+)
+
+
+def needs(namespaces: Sequence[str]) -> tuple[Need, ...]:
+    """Return what a run needs: everywhere, or in the namespaces that somebody else made."""
+    return GIVEN_NEEDS if namespaces else NEEDS
+
+
+def refused(connection: Connection, namespaces: Sequence[str] = ()) -> tuple[Need, ...]:
+    """Return what of its needs this account may not do, as the API server itself answers; in all these namespaces."""
+    wanted = needs(namespaces)
+    asked = [(need, verb) for need in wanted for verb in need.verbs]
+
+    def may(one: tuple[Need, str]) -> bool:
+        return all(_allowed(connection, *one, namespace) for namespace in namespaces or ("",))
+
+    allowed = dict(zip(asked, at_once(may, asked), strict=True))
     lacking = [
-        Need(group=n.group, resource=n.resource, verbs=tuple(v for v in n.verbs if not allowed[n, v])) for n in NEEDS
+        Need(group=n.group, resource=n.resource, verbs=tuple(v for v in n.verbs if not allowed[n, v])) for n in wanted
     ]
     return tuple(n for n in lacking if n.verbs)
 
 
-def _allowed(connection: Connection, need: Need, verb: str) -> bool:
+def _allowed(connection: Connection, need: Need, verb: str, namespace: str) -> bool:
     resource, _, part = need.resource.partition("/")
     attributes = {"group": need.group, "resource": resource, "subresource": part, "verb": verb}
+    attributes |= {"namespace": namespace} if namespace else {}
     kind = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
     answer = connection.send("POST", _REVIEWS, {**kind, "spec": {"resourceAttributes": attributes}})
     return bool(answer.get("status", {}).get("allowed"))

@@ -17,6 +17,7 @@ from prober.errors import ClusterError
 Object = Mapping[str, Any]
 
 DURATION = 60  # seconds without renewal after which a run counts as dead
+GIVEN_LEASE = "prober"  # in each namespace that was made before: one name, so that one topology at a time has it
 _EVERY = 15.0
 
 
@@ -25,10 +26,10 @@ def leases(namespace: str) -> str:
     return f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
-def lease(namespace: str, marks: Marks) -> dict[str, Any]:
-    """Return the Lease of a topology."""
+def lease(name: str, namespace: str, marks: Marks) -> dict[str, Any]:
+    """Return a Lease of a topology."""
     spec = {"holderIdentity": socket.gethostname(), "leaseDurationSeconds": DURATION, "renewTime": _now()}
-    metadata = marks.metadata(f"prober-{marks.topology}", namespace)
+    metadata = marks.metadata(name, namespace)
     return {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
 
 
@@ -43,13 +44,16 @@ def is_alive(found: Object, now: datetime) -> bool:
 
 
 class Heartbeat:
-    """Renews one topology's Lease from a thread of its own until it is stopped."""
+    """Renews one topology's Leases from a thread of its own until it is stopped: one, or each given namespace's."""
 
     def __init__(self, ground: Ground) -> None:
-        namespace = ground.namespaces[0]
+        given = bool(ground.target.namespaces)
+        name = GIVEN_LEASE if given else f"prober-{ground.marks.topology}"
         self._ground = ground
-        self._path = f"{leases(namespace)}/prober-{ground.marks.topology}"
-        ground.create(leases(namespace), lease(namespace, ground.marks))
+        self._paths = []
+        for namespace in ground.namespaces if given else ground.namespaces[:1]:
+            ground.create(leases(namespace), lease(name, namespace, ground.marks))
+            self._paths.append(f"{leases(namespace)}/{name}")
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
         self._thread.start()
@@ -61,11 +65,12 @@ class Heartbeat:
     def _beat(self) -> None:
         while not self._stopped.wait(_EVERY):
             change = {"spec": {"renewTime": _now()}}
-            # the next one may arrive; a run that cannot reach the API server ends of itself
-            with contextlib.suppress(ClusterError):
-                self._ground.connection.send(
-                    "PATCH", self._path, change, kind="application/merge-patch+json", patience=HURRIED
-                )
+            for path in self._paths:
+                # the next one may arrive; a run that cannot reach the API server ends of itself
+                with contextlib.suppress(ClusterError):
+                    self._ground.connection.send(
+                        "PATCH", path, change, kind="application/merge-patch+json", patience=HURRIED
+                    )
 
 
 def _now() -> str:

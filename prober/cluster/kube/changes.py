@@ -43,6 +43,8 @@ def carry_out(ground: Ground, action: Action) -> Action:
             standing = _standing(ground, ref, action)
             path = f"/api/v1/namespaces/{standing.namespace}/pods/{standing.name}"
             _label(ground, path, standing.uid, labels)
+        case LabelNamespace() if ground.target.namespaces:
+            raise ClusterError(f"{action}: namespaces that somebody else made stay as they are")
         case LabelNamespace(namespace=name, labels=labels):
             path = f"/api/v1/namespaces/{ground.naming.real[name]}"
             _label(ground, path, ground.uids.get(path, ""), labels)

@@ -23,10 +23,9 @@ def remove(ground: Ground) -> None:
     try:
         _remove(ground)
     except ClusterError as error:
-        run = ground.marks.run
-        raise ClusterError(
-            f"{error}; when the cluster answers again, `prober clean --run {run}` removes the rest"
-        ) from None
+        where = f" --namespaces {','.join(ground.target.namespaces)}" if ground.target.namespaces else ""
+        command = f"prober clean --cluster kube{where} --run {ground.marks.run}"
+        raise ClusterError(f"{error}; when the cluster answers again, `{command}` removes the rest") from None
 
 
 def _remove(ground: Ground) -> None:
@@ -35,10 +34,17 @@ def _remove(ground: Ground) -> None:
     at_once(ground.delete, jobs)
     at_once(ground.delete, [_record(ground, standing) for standing in ground.pods.values()])
     names = [standing.name for standing in ground.pods.values()]
-    for path in ground.pod_lists:
-        await_gone(ground.connection, path, ground.marks.selector, names, _PODS_GONE_WITHIN)
-    if ground.target.namespaces:
+    given = bool(ground.target.namespaces)
+    within = _GONE_WITHIN if given else _PODS_GONE_WITHIN
+    left = [
+        p
+        for path in ground.pod_lists
+        for p in await_gone(ground.connection, path, ground.marks.selector, names, within)
+    ]
+    if given:
         at_once(ground.delete, [path for path in ground.uids if path not in jobs])
+        if left:
+            raise ClusterError(f"pod {left[0]['metadata']['name']} is not gone after {within:g} s")
         return
     at_once(lambda name: _remove_namespace(ground, name), ground.namespaces)
 

@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from threading import Lock
 from types import TracebackType
 from typing import Any, Self
 
 from prober.cluster.base import Identity
-from prober.cluster.kube import changes, closing, evidence, fitting, making, others, reading
+from prober.cluster.kube import changes, closing, evidence, fitting, given, making, others, presence, reading
 from prober.cluster.kube.alive import Heartbeat
 from prober.cluster.kube.asking import Asking, asked_until_answered
 from prober.cluster.kube.connection import Connection
@@ -22,9 +23,9 @@ from prober.cluster.kube.naming import Naming, namespaces_for
 from prober.cluster.kube.objects import CONTAINER, PROBE_COMMAND, Marks
 from prober.cluster.kube.others import OtherKinds
 from prober.cluster.kube.overlap import refuse_overlap
+from prober.cluster.kube.scouting import NodeList
 from prober.cluster.kube.shell import lines_of
 from prober.cluster.kube.target import KubeTarget
-from prober.cluster.kube.waiting import items
 from prober.errors import ClusterError
 from prober.model import (
     Action,
@@ -47,7 +48,8 @@ _BEARABLE = 256  # attempts that a node bears at once: each is a process in a po
 class KubeCluster:
     """One topology on a cluster behind a kubeconfig; several may be open at once on one Connection.
 
-    `leaving` collects the namespaces that were deleted and not awaited: that is done once, when the run ends.
+    `leaving` collects the namespaces that were deleted and not awaited: that is done once, when the run ends. `turn` is
+    held by the one that is open in namespaces that somebody else made.
     """
 
     at_once = 10_000  # its pods share the work; `--workers` bounds the execs
@@ -62,6 +64,8 @@ class KubeCluster:
         started: datetime,
         leaving: set[str],
         kinds: OtherKinds,
+        nodes: NodeList,
+        turn: Lock,
     ) -> None:
         self.name = name
         self.at_once = _BEARABLE
@@ -71,6 +75,10 @@ class KubeCluster:
         self._target = target
         self._started = started.isoformat(timespec="seconds")
         self._kinds = kinds
+        self._nodes = nodes
+        self._turn = turn
+        self._has_turn = False
+        self._unseen: tuple[str, ...] = ()  # what this account may not see of what decides verdicts
         self._counted: frozenset[PolicyRef] = frozenset()  # policies of others that are part of the state
         self._opened: Ground | None = None
         self._heartbeat: Heartbeat | None = None
@@ -88,22 +96,27 @@ class KubeCluster:
         """Make the topology and wait until all of it runs; the state has the scenario's names, labels as stored."""
         if self._opened is not None:
             raise ClusterError("this cluster is open already")
-        nodes = reading.nodes_of(items(self._connection, "/api/v1/nodes"), self._target)
+        nodes = self._nodes.read()
         fitting.refuse(topology, nodes, self._target)
         token = f"{self._target.run_id}-{secrets.token_hex(2)}"
+        before = self._target.namespaces
+        if before:  # the topology before is closed in its own time
+            self._has_turn = self._turn.acquire()
         ground = Ground(
             connection=self._connection,
             target=self._target,
-            naming=Naming(namespaces_for((n.name for n in topology.namespaces), token)),
+            naming=Naming(
+                given.assigned(topology, before)
+                if before
+                else namespaces_for((n.name for n in topology.namespaces), token)
+            ),
             marks=Marks(run=self._target.run_id, topology=token, started=self._started),
             nodes=nodes,
         )
         self._opened = ground
         self.at_once = _BEARABLE * len(nodes.usable)
-        refuse_overlap(ground, topology)
-        making.make_namespaces(ground, topology)
-        if ground.namespaces:
-            self._heartbeat = Heartbeat(ground)
+        self._unseen = refuse_overlap(ground, topology)
+        self._settle_in(ground, topology)
         stored = making.make_services(ground, topology.services)
         ground.services = tuple(s.ref for s in topology.services)
         found = making.start_pods(ground, topology.pods)
@@ -130,6 +143,17 @@ class KubeCluster:
             policies,
         )
         return replace(state, resolver=furniture.resolver, api_server=furniture.api_server)
+
+    def _settle_in(self, ground: Ground, topology: Topology) -> None:
+        """Make the namespaces, or take those that were made before; show that somebody lives there."""
+        if self._target.namespaces:
+            given.refuse_taken(ground)
+        else:
+            making.make_namespaces(ground, topology)
+        if ground.namespaces:
+            self._heartbeat = Heartbeat(ground)
+        if self._target.namespaces:
+            given.refuse_company(ground)
 
     def apply(self, action: Action) -> Action:
         """Carry out one action; when this returns the API server has stored what was meant."""
@@ -160,19 +184,7 @@ class KubeCluster:
 
     def identities(self) -> Mapping[PodRef, Identity]:
         """Return who every pod is now; what does not run, or is about to end, is missing."""
-        ground = self._ground()
-        query = (("labelSelector", ground.marks.selector),)
-        by_name = {
-            (p["metadata"]["namespace"], p["metadata"]["name"]): p
-            for path in ground.pod_lists
-            for p in items(self._connection, path, query)
-        }
-        found = {}
-        for ref, standing in dict(ground.pods).items():
-            pod = by_name.get((standing.namespace, standing.name))
-            if pod is not None and (identity := reading.identity_of(pod)):
-                found[ref] = identity
-        return found
+        return presence.identities(self._ground())
 
     def images(self) -> Mapping[PodRef, str]:
         """Return the digest of every pod's image, as its node's runtime says it."""
@@ -184,16 +196,7 @@ class KubeCluster:
 
     def ready(self) -> frozenset[ServiceRef]:
         """Return the Services with a ready backend in their EndpointSlices."""
-        ground = self._ground()
-        names: dict[str, list[str]] = {}
-        for ref in ground.services:
-            names.setdefault(ref.namespace, []).append(ref.name)
-        found = set()
-        for namespace, services in names.items():
-            path = f"/apis/discovery.k8s.io/v1/namespaces/{ground.naming.real[namespace]}/endpointslices"
-            query = (("labelSelector", f"{reading.SERVICE_LABEL} in ({','.join(services)})"),)
-            found |= {ServiceRef(namespace, s) for s in reading.ready_services(items(self._connection, path, query))}
-        return frozenset(found)
+        return presence.ready(self._ground())
 
     def arrivals(self) -> frozenset[str] | None:
         """Say that nobody knows: agnhost logs who asked, not what."""
@@ -201,12 +204,14 @@ class KubeCluster:
 
     def lacks(self, needs: Collection[str], topology: Topology) -> str:
         """Say why a scenario cannot run here; "" if it can."""
-        nodes = reading.nodes_of(items(self._connection, "/api/v1/nodes"), self._target)
-        return fitting.lacking(needs, topology, nodes, self._target)
+        before = self._target.namespaces
+        if before and (why := given.lacking(self._connection, needs, topology, before)):
+            return why
+        return fitting.lacking(needs, topology, self._nodes.read(), self._target)
 
     def remarks(self) -> tuple[str, ...]:
         """Say which policies of others are in the topology's namespaces now."""
-        return others.remarks(self._ground(), self._kinds, self._counted)
+        return (*self._unseen, *others.remarks(self._ground(), self._kinds, self._counted))
 
     def evidence(self) -> str:
         """Return nodes, pods, warnings and policies as the cluster has them now."""
@@ -229,6 +234,14 @@ class KubeCluster:
 
     def close(self) -> None:
         """Remove everything that this object made; its namespaces, empty by then, join those that are leaving."""
+        try:
+            self._close()
+        finally:
+            if self._has_turn:
+                self._has_turn = False
+                self._turn.release()
+
+    def _close(self) -> None:
         ground, self._opened = self._opened, None
         heartbeat, self._heartbeat = self._heartbeat, None
         if heartbeat is not None:
@@ -254,7 +267,9 @@ class KubeCluster:
         if not ground.pods:
             return Furniture()
         asked = next(iter(ground.pods.values()))
-        return read_furniture(self._connection, self._said(asked, "cat", "/etc/resolv.conf"), ground.nodes)
+        found = read_furniture(self._connection, lambda *command: self._said(asked, *command), ground.nodes)
+        self._unseen += found.unseen
+        return found
 
     def _said(self, standing: Standing, *command: str) -> str:
         return "\n".join(lines_of(self._connection, standing.namespace, standing.name, CONTAINER, command, "", 5))

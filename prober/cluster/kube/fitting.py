@@ -16,6 +16,8 @@ def lacking(needs: Collection[str], topology: Topology, nodes: Nodes, target: Ku
     """Say what of a scenario's needs (the words of its `requires`) cannot be had here; "" if all can."""
     if not nodes.usable:
         return f"no node can run probe pods: {_aside(nodes)}"
+    if "two-nodes" in needs and len(nodes.usable) < 2 and nodes.unseen:
+        return f"needs two nodes: {nodes.unseen}"
     if "two-nodes" in needs and len(nodes.usable) < 2:
         return f"needs two nodes, and one can run probe pods{': ' + _aside(nodes) if nodes.left_out else ''}"
     highest = _highest(topology)

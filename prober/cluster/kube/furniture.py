@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
 from prober.cluster.kube import reading
-from prober.cluster.kube.connection import ApiError, Connection
+from prober.cluster.kube.connection import ApiError, Connection, Query
 from prober.cluster.kube.reading import Nodes
-from prober.cluster.kube.waiting import items
 from prober.errors import ClusterError
 from prober.model import API_SERVICE, DNS_NAMESPACE, Namespace, Pod, Protocol, Service, ServicePort, ServiceRef
 
@@ -28,63 +27,84 @@ class Furniture:
     services: tuple[Service, ...] = ()
     pods: tuple[Pod, ...] = ()
     namespaces: tuple[Namespace, ...] = ()
+    unseen: tuple[str, ...] = ()  # what of it this account may not see, and what follows from that
 
 
-def read_furniture(connection: Connection, resolv_conf: str, nodes: Nodes) -> Furniture:
-    """Return the cluster's own things, as one of our pods sees them."""
-    resolver, pods = _resolver(connection, resolv_conf, nodes)
-    api = _api_server(connection)
+def read_furniture(connection: Connection, said: Callable[..., str], nodes: Nodes) -> Furniture:
+    """Return the cluster's own things, as one of our pods sees them; `said` runs a command there.
+
+    Of what this account may not see nobody says what policies make of it: such cells are observed.
+    """
+    unseen: list[str] = []
+    asked = reading.resolver_addresses(resolv_conf := said("cat", "/etc/resolv.conf"))
+    if not asked:
+        raise ClusterError(f"the pods' resolv.conf names no resolver: {resolv_conf.strip()!r}")
+    try:
+        resolver, pods = _resolver(connection, asked[0], nodes)
+    except _HiddenError as error:
+        address = reading.addresses_of(asked[:1])
+        resolver = Service(namespace=DNS_NAMESPACE, name="resolver-unseen", ports=_DNS_PORTS, addresses=address)
+        pods = ()
+        unseen.append(f"look-ups and names are left open: {error}")
+    try:
+        api = _api_server(connection)
+    except _HiddenError as error:
+        host, port = said("/bin/sh", "-c", "echo $KUBERNETES_SERVICE_HOST $KUBERNETES_SERVICE_PORT").split()
+        ports = (ServicePort(port=int(port), target=int(port), name="https"),)
+        address = reading.addresses_of((host,))
+        api = Service(namespace=API_SERVICE.namespace, name=API_SERVICE.name, ports=ports, addresses=address)
+        unseen.append(f"flows to the API server are left open: {error}")
     names = {s.namespace for s in (resolver, api)} | {p.namespace for p in pods} | {DNS_NAMESPACE}
     namespaces = tuple(_namespace(connection, name) for name in sorted(names))
     return Furniture(
-        resolver=resolver.ref, api_server=api.ref, services=(resolver, api), pods=pods, namespaces=namespaces
+        resolver=resolver.ref,
+        api_server=api.ref,
+        services=(resolver, api),
+        pods=pods,
+        namespaces=namespaces,
+        unseen=tuple(unseen),
     )
 
 
+class _HiddenError(ClusterError):
+    """Something that this account may not see."""
+
+
+def _seen(connection: Connection, path: str, query: Query = ()) -> Any:
+    """Return what is at a path; _HiddenError where this account may not see it."""
+    try:
+        return connection.get(path, query)
+    except ApiError as error:
+        if error.status != 403:
+            raise
+        raise _HiddenError(str(error)) from None
+
+
 def _namespace(connection: Connection, name: str) -> Namespace:
-    found = connection.get(f"/api/v1/namespaces/{name}")
+    try:
+        found = _seen(connection, f"/api/v1/namespaces/{name}")
+    except _HiddenError:  # its labels matter to its pods alone, and who may see those may see it
+        return Namespace(name=name)
     return Namespace(name=name, labels=dict(found["metadata"].get("labels") or {}))
 
 
-def _resolver(connection: Connection, resolv_conf: str, nodes: Nodes) -> tuple[Service, tuple[Pod, ...]]:
-    """Return the Service whose address stands in resolv.conf, and the pods behind it."""
-    asked = reading.resolver_addresses(resolv_conf)
-    if not asked:
-        raise ClusterError(f"the pods' resolv.conf names no resolver: {resolv_conf.strip()!r}")
-    if ip_address(asked[0]).is_link_local or _has_node_local_cache(connection):
-        return _node_local(asked[0]), ()
-    service, forbidden = _service_at(connection, asked[0])
-    if service is not None:
-        return _with_pods(connection, service, nodes)
-    if forbidden:
-        raise ClusterError(
-            f"the pods ask the resolver {asked[0]}, which is no Service in {DNS_NAMESPACE}; allow this account to list "
-            "services and endpointslices where it is, or in all namespaces"
-        )
-    # a resolver outside of the cluster: policies see its address
-    address = reading.addresses_of(asked[:1])
-    return Service(namespace=DNS_NAMESPACE, name="resolver-outside", ports=_DNS_PORTS, endpoints=(address,)), ()
-
-
-def _service_at(connection: Connection, address: str) -> tuple[Object | None, bool]:
-    """Return the Service with an address, and whether some Services may not be read."""
+def _resolver(connection: Connection, asked: str, nodes: Nodes) -> tuple[Service, tuple[Pod, ...]]:
+    """Return the Service at the address that stands in resolv.conf, and the pods behind it."""
+    if ip_address(asked).is_link_local or _has_node_local_cache(connection):
+        return _node_local(asked), ()
     for path in (f"/api/v1/namespaces/{DNS_NAMESPACE}/services", "/api/v1/services"):
-        try:
-            services = items(connection, path)
-        except ApiError as error:
-            if error.status != 403:
-                raise
-            return None, True
-        for one in services:
-            if address in reading.service_addresses(one).values():
-                return one, False
-    return None, False
+        for one in _seen(connection, path)["items"]:
+            if asked in reading.service_addresses(one).values():
+                return _with_pods(connection, one, nodes)
+    # a resolver outside of the cluster: policies see its address
+    address = reading.addresses_of((asked,))
+    return Service(namespace=DNS_NAMESPACE, name="resolver-outside", ports=_DNS_PORTS, endpoints=(address,)), ()
 
 
 def _has_node_local_cache(connection: Connection) -> bool:
     """Say whether NodeLocal DNSCache runs: it takes over the Service's own address on every node, unseen."""
     path = f"/api/v1/namespaces/{DNS_NAMESPACE}/pods"
-    return bool(items(connection, path, (("labelSelector", "k8s-app=node-local-dns"), ("limit", "1"))))
+    return bool(_seen(connection, path, (("labelSelector", "k8s-app=node-local-dns"), ("limit", "1")))["items"])
 
 
 def _node_local(asked: str) -> Service:
@@ -101,20 +121,21 @@ def _with_pods(connection: Connection, service: Object, nodes: Nodes) -> tuple[S
     backends = _backends(connection, namespace, name)
     pods = []
     for (pod_namespace, pod_name), ports in backends.pods.items():
-        pod = connection.get(f"/api/v1/namespaces/{pod_namespace}/pods/{pod_name}")
+        pod = _seen(connection, f"/api/v1/namespaces/{pod_namespace}/pods/{pod_name}")
         pods.append(reading.system_pod(pod, ports, nodes))
     return reading.own_service(service, backends), tuple(pods)
 
 
 def _backends(connection: Connection, namespace: str, name: str) -> reading.Backends:
     path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
-    return reading.backends_of(items(connection, path, (("labelSelector", f"{reading.SERVICE_LABEL}={name}"),)))
+    query = (("labelSelector", f"{reading.SERVICE_LABEL}={name}"),)
+    return reading.backends_of(_seen(connection, path, query)["items"])
 
 
 def _api_server(connection: Connection) -> Service:
     path = f"/api/v1/namespaces/{API_SERVICE.namespace}/services/{API_SERVICE.name}"
     backends = _backends(connection, API_SERVICE.namespace, API_SERVICE.name)
-    return reading.own_service(connection.get(path), backends)
+    return reading.own_service(_seen(connection, path), backends)
 
 
 def priority_class(connection: Connection) -> str:

@@ -53,11 +53,21 @@ class LeftRun:
     objects: tuple[Leftover, ...]
 
 
-def find(connection: Connection, run: str = "") -> tuple[LeftRun, ...]:
-    """Return what is left of one run, or of every run, the oldest first."""
+def find(connection: Connection, run: str = "", namespaces: Sequence[str] = ()) -> tuple[LeftRun, ...]:
+    """Return what is left of one run, or of every run, the oldest first; in these namespaces, or anywhere."""
     selector = (("labelSelector", f"{RUN_LABEL}={run}" if run else RUN_LABEL),)
-    found = {kind: _listed(connection, path, selector) for kind, (path, _) in _KINDS.items()}
+    found = {
+        kind: [o for path in _paths(*paths, namespaces) for o in _listed(connection, path, selector)]
+        for kind, paths in _KINDS.items()
+    }
     return grouped(found, datetime.now(UTC))
+
+
+def _paths(everywhere: str, one: str, namespaces: Sequence[str]) -> list[str]:
+    """Return where a kind is listed; namespaces that somebody else made are nobody's leftovers."""
+    if not namespaces:
+        return [everywhere]
+    return [one.removesuffix("/{name}").format(namespace=n) for n in namespaces if "{namespace}" in one]
 
 
 def grouped(found: Mapping[str, Sequence[Object]], now: datetime) -> tuple[LeftRun, ...]:

@@ -50,20 +50,21 @@ def make_services(ground: Ground, services: Sequence[Service]) -> list[Object]:
     return at_once(make, services)
 
 
-def start_pods(ground: Ground, pods: Sequence[Pod]) -> dict[PodRef, Object]:
-    """Start pods, each on its node (those that name none take turns), and return them once they run."""
+def start_pods(ground: Ground, pods: Sequence[Pod], *, away: Sequence[str] = ()) -> dict[PodRef, Object]:
+    """Start pods, each on its node (those that name none take turns), and return them once they run.
+
+    Where no node is known the scheduler puts them on any but those of `away`.
+    """
     placed = []
     for pod in pods:
         ground.made += 1
-        usable = len(ground.nodes.usable)
-        number = pod.node or (ground.made - 1) % min(2, usable) + 1
-        number = (number - 1) % usable + 1  # more only for a witness: what needs more nodes was refused
-        placed.append((pod, stem_for(ground.made, pod.name, ground.marks.topology), ground.nodes.name(number)))
+        node = _node(ground, pod) if ground.nodes.usable else ""
+        placed.append((pod, stem_for(ground.made, pod.name, ground.marks.topology), node))
 
     def make(one: tuple[Pod, str, str]) -> None:
         pod, stem, node = one
         real = ground.naming.real[pod.namespace]
-        body = objects.job(pod, stem, real, node, probe.script(), ground.marks, ground.target)
+        body = objects.job(pod, stem, real, node, probe.script(), ground.marks, ground.target, away=away)
         ground.create(f"/apis/batch/v1/namespaces/{real}/jobs", body)
 
     at_once(make, placed)
@@ -85,6 +86,13 @@ def start_pods(ground: Ground, pods: Sequence[Pod]) -> dict[PodRef, Object]:
             image=image_of(found[pod.ref]),
         )
     return found
+
+
+def _node(ground: Ground, pod: Pod) -> str:
+    usable = len(ground.nodes.usable)
+    number = pod.node or (ground.made - 1) % min(2, usable) + 1
+    # more only for a witness: what needs more nodes was refused
+    return ground.nodes.name((number - 1) % usable + 1)
 
 
 def _awaited(ground: Ground, placed: Sequence[tuple[Pod, str, str]]) -> list[Awaited]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,8 +72,20 @@ def namespace(one: Namespace, real: str, marks: Marks, target: KubeTarget, *, pr
     }
 
 
-def job(pod: Pod, stem: str, real: str, node: str, script: str, marks: Marks, target: KubeTarget) -> Object:
+def job(
+    pod: Pod,
+    stem: str,
+    real: str,
+    node: str,
+    script: str,
+    marks: Marks,
+    target: KubeTarget,
+    *,
+    away: Sequence[str] = (),
+) -> Object:
     """Return the controller of one pod: a Job, for it alone ends by itself when prober cannot end it.
+
+    The pod is put on `node`; where that is "", on any but those of `away`.
 
     A ReplicaSet's pods may have no deadline, and would be replaced after it. A Job's are not: a replaced pod would have
     another address, of which nobody knows. The owner matters to the AWS VPC CNI, which ignores bare pods.
@@ -92,12 +104,12 @@ def job(pod: Pod, stem: str, real: str, node: str, script: str, marks: Marks, ta
             "backoffLimit": 0,
             "activeDeadlineSeconds": target.lifetime,
             "ttlSecondsAfterFinished": 600,
-            "template": {"metadata": metadata, "spec": _pod_spec(pod, stem, node, script, target)},
+            "template": {"metadata": metadata, "spec": _pod_spec(pod, stem, _place(node, away), script, target)},
         },
     }
 
 
-def _pod_spec(pod: Pod, stem: str, node: str, script: str, target: KubeTarget) -> Object:
+def _pod_spec(pod: Pod, stem: str, place: Object, script: str, target: KubeTarget) -> Object:
     low = any(p.number < 1024 for p in pod.ports)
     security: Object = {"runAsNonRoot": True, "runAsUser": USER, "runAsGroup": USER}
     if low and pod.host_network:  # the node's sysctls are not ours; the capability needs root
@@ -111,7 +123,7 @@ def _pod_spec(pod: Pod, stem: str, node: str, script: str, target: KubeTarget) -
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "hostname": stem,
-        "affinity": _on(node),
+        "affinity": place,
         "securityContext": {**security, "seccompProfile": {"type": "RuntimeDefault"}},
         "dnsPolicy": "ClusterFirstWithHostNet" if pod.host_network else "ClusterFirst",
         # the resolver's patience belongs into the probe's: one try, one second (proof rule 4)
@@ -131,9 +143,12 @@ def _pod_spec(pod: Pod, stem: str, node: str, script: str, target: KubeTarget) -
     return spec
 
 
-def _on(node: str) -> Object:
+def _place(node: str, away: Sequence[str]) -> Object:
     """Return the affinity to one node: unlike nodeName it leaves the scheduler its say, so a full node is told."""
-    field = {"key": "metadata.name", "operator": "In", "values": [node]}
+    if not (node or away):
+        return {}
+    operator, values = ("In", [node]) if node else ("NotIn", list(away))
+    field = {"key": "metadata.name", "operator": operator, "values": values}
     terms = {"nodeSelectorTerms": [{"matchFields": [field]}]}
     return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}
 

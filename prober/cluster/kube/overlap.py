@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prober.cluster.kube.connection import ApiError
 from prober.cluster.kube.ground import Ground
 from prober.cluster.kube.objects import RUN_LABEL
 from prober.cluster.kube.reading import policy_of
@@ -16,10 +17,22 @@ Object = Mapping[str, Any]
 _PATH = "/apis/networking.k8s.io/v1/networkpolicies"
 
 
-def refuse_overlap(ground: Ground, topology: Topology) -> None:
-    """Raise ClusterError where a live policy lets a pod of the topology in by its labels, unless that is allowed."""
-    if not ground.target.allow_label_overlap and (why := overlap(items(ground.connection, _PATH), ground, topology)):
+def refuse_overlap(ground: Ground, topology: Topology) -> tuple[str, ...]:
+    """Raise ClusterError where a live policy lets a pod of the topology in by its labels, unless that is allowed.
+
+    Return what is to be said where an account of a few namespaces may not look.
+    """
+    if ground.target.allow_label_overlap:
+        return ()
+    try:
+        policies = items(ground.connection, _PATH)
+    except ApiError as error:
+        if error.status != 403 or not ground.target.namespaces:
+            raise
+        return ("whether policies in other namespaces take probe pods for their peers is hidden from this account",)
+    if why := overlap(policies, ground, topology):
         raise ClusterError(why)
+    return ()
 
 
 def overlap(policies: Sequence[Object], ground: Ground, topology: Topology) -> str:

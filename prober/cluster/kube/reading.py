@@ -83,6 +83,7 @@ class Nodes:
     usable: tuple[Object, ...]
     left_out: Mapping[str, str]
     all: tuple[Object, ...]
+    unseen: str = ""  # why there may be others, of which nothing is known
 
     def name(self, number: int) -> str:
         """Return the name of the node with a number, from 1."""
