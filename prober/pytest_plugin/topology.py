@@ -46,7 +46,7 @@ class TopologyUnderTest:
         self._origin: dict[str, str] = {}  # that name -> the file that the test named
         self._document: dict[str, Any] = {"summary": name, "namespaces": {}, "pods": {}, "steps": []}
         self._steps: list[dict[str, Any]] = self._document["steps"]
-        self._asserted = False
+        self._asserted = True  # there is nothing yet
         self._proved: dict[Flow, Verdict] = {}  # by the last assertion that held, since when nothing was done
         self._step: StepResult | None = None
 
@@ -123,9 +123,10 @@ class TopologyUnderTest:
         AssertionError with the matrix, the cells and the cluster's evidence where anything is not proved.
         """
         __tracebackhide__ = True
-        expect = self._now().setdefault("expect", {})
+        step = self._now()
         for said, flows in (("denied", denied), ("allowed", allowed)):
             if flows:
+                expect = step.setdefault("expect", {})
                 expect[said] = [*dict.fromkeys((*expect.get(said, ()), *flows))]
         scenario = self._scenario()
         self._asserted = True
