@@ -12,6 +12,7 @@ from prober.cluster.kube import objects, reading
 from prober.cluster.kube.connection import ApiError
 from prober.cluster.kube.ground import Ground, Standing
 from prober.cluster.kube.making import start_pods
+from prober.cluster.kube.overlap import refuse_overlap
 from prober.cluster.kube.waiting import await_gone
 from prober.errors import ClusterError, InputError
 from prober.model import (
@@ -34,6 +35,17 @@ _GONE_WITHIN = 30.0
 
 def carry_out(ground: Ground, action: Action) -> Action:
     """Carry out one action; when this returns the API server has it; what the engines make of it is the question."""
+    if isinstance(action, LabelPod | RemovePod):
+        _standing(ground, action.pod, action)
+    declared = ground.declared.after(action)
+    if isinstance(action, AddPod | LabelPod | LabelNamespace):
+        refuse_overlap(ground, declared)
+    done = _carried_out(ground, action)
+    ground.declared = declared
+    return done
+
+
+def _carried_out(ground: Ground, action: Action) -> Action:
     match action:
         case ApplyPolicy(policy=policy):
             _apply(ground, policy)

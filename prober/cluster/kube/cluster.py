@@ -112,10 +112,11 @@ class KubeCluster:
             ),
             marks=Marks(run=self._target.run_id, topology=token, started=self._started),
             nodes=nodes,
+            declared=ClusterState.of(topology),
         )
         self._opened = ground
         self.at_once = _BEARABLE * len(nodes.usable)
-        self._unseen = refuse_overlap(ground, topology)
+        self._unseen = refuse_overlap(ground, ground.declared)
         self._settle_in(ground, topology)
         stored = making.make_services(ground, topology.services)
         ground.services = tuple(s.ref for s in topology.services)

@@ -12,7 +12,7 @@ from prober.cluster.kube.objects import Marks
 from prober.cluster.kube.reading import Nodes
 from prober.cluster.kube.target import KubeTarget
 from prober.errors import ClusterError
-from prober.model import PodRef, PolicyRef, ServiceRef
+from prober.model import ClusterState, PodRef, PolicyRef, ServiceRef
 
 Object = Mapping[str, Any]
 
@@ -38,6 +38,7 @@ class Ground:
     naming: Naming
     marks: Marks
     nodes: Nodes
+    declared: ClusterState = field(default_factory=ClusterState)  # what the scenario has asked for by now
     pods: dict[PodRef, Standing] = field(default_factory=dict)
     services: tuple[ServiceRef, ...] = ()
     policies: dict[PolicyRef, str] = field(default_factory=dict)  # uid

@@ -11,14 +11,14 @@ from prober.cluster.kube.objects import RUN_LABEL
 from prober.cluster.kube.reading import policy_of
 from prober.cluster.kube.waiting import items
 from prober.errors import ClusterError
-from prober.model import NAME_LABEL, LabelSelector, PodPeer, Topology
+from prober.model import NAME_LABEL, ClusterState, LabelSelector, PodPeer
 
 Object = Mapping[str, Any]
 _PATH = "/apis/networking.k8s.io/v1/networkpolicies"
 
 
-def refuse_overlap(ground: Ground, topology: Topology) -> tuple[str, ...]:
-    """Raise ClusterError where a live policy lets a pod of the topology in by its labels, unless that is allowed.
+def refuse_overlap(ground: Ground, state: ClusterState) -> tuple[str, ...]:
+    """Raise ClusterError where a live policy would let a pod of `state` in by its labels, unless that is allowed.
 
     Return what is to be said where an account of a few namespaces may not look.
     """
@@ -30,16 +30,16 @@ def refuse_overlap(ground: Ground, topology: Topology) -> tuple[str, ...]:
         if error.status != 403 or not ground.target.namespaces:
             raise
         return ("whether policies in other namespaces take probe pods for their peers is hidden from this account",)
-    if why := overlap(policies, ground, topology):
+    if why := overlap(policies, ground, state):
         raise ClusterError(why)
     return ()
 
 
-def overlap(policies: Sequence[Object], ground: Ground, topology: Topology) -> str:
+def overlap(policies: Sequence[Object], ground: Ground, state: ClusterState) -> str:
     """Say which policy of somebody else's selects which pod as a peer; "" if none does."""
     spaces = {
         n.name: {**ground.target.namespace_labels, **n.labels, NAME_LABEL: ground.naming.real[n.name]}
-        for n in topology.namespaces
+        for n in state.namespaces.values()
     }
     for live in policies:
         policy = None if RUN_LABEL in (live["metadata"].get("labels") or {}) else policy_of(live)
@@ -48,7 +48,7 @@ def overlap(policies: Sequence[Object], ground: Ground, topology: Topology) -> s
         for peer in (p for rule in policy.ingress for p in rule.peers):
             if not isinstance(peer, PodPeer) or peer.namespaces is None or not _chooses(peer):
                 continue
-            for pod in (p for p in topology.pods if not p.host_network):
+            for pod in (p for p in state.pods.values() if not p.host_network):
                 labels = {**pod.labels, **ground.marks.labels}
                 fits = peer.pods is None or peer.pods.matches(labels)
                 if fits and peer.namespaces.matches(spaces[pod.namespace]):

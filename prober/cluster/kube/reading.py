@@ -244,7 +244,8 @@ def probe_pod(declared: Pod, pod: Object, nodes: Nodes) -> Pod:
 
 def policy_of(live: Object) -> NetworkPolicy | None:
     """Return a stored NetworkPolicy; None for one of a later version of the API: what it means is not known."""
-    text = json.dumps({**live, "apiVersion": manifest.API_VERSION, "kind": manifest.KIND})
+    metadata = {k: v for k, v in live["metadata"].items() if k in ("name", "namespace")}  # the rest is the server's
+    text = json.dumps({**live, "apiVersion": manifest.API_VERSION, "kind": manifest.KIND, "metadata": metadata})
     try:
         return manifest.load(text, "a live policy")[0].it
     except InputError:

@@ -12,6 +12,7 @@ from prober.cluster.kube import Kubernetes
 from prober.cluster.kube.cluster import KubeCluster
 from prober.errors import ClusterError
 from prober.model import (
+    Action,
     AddPod,
     ApplyPolicy,
     ClusterState,
@@ -59,6 +60,7 @@ TOPOLOGY = Topology(
     ),
     services=(Service(namespace="bank", name="b", selector={"app": "b"}, ports=(ServicePort(port=81, target=80),)),),
 )
+_NAMESPACES = "/api/v1/namespaces"
 FROM_SHOP = NetworkPolicy(
     namespace="bank",
     name="from-shop",
@@ -188,7 +190,7 @@ def test_labels_come_and_go(opened: Opened, kube_nft: Cluster) -> None:
     assert ["p1"] == [
         p["metadata"]["name"][:2] for p in objects(kube_nft, "/api/v1/pods", f"{selector},tier=front,!app")
     ]
-    assert 1 == len(objects(kube_nft, "/api/v1/namespaces", f"{selector},stage=test,!team"))
+    assert 1 == len(objects(kube_nft, _NAMESPACES, f"{selector},stage=test,!team"))
 
 
 def test_pods_come_and_go(opened: Opened) -> None:
@@ -207,6 +209,37 @@ def test_pods_come_and_go(opened: Opened) -> None:
     assert {r: before[r] for r in (A, B)} == opened.cluster.identities()
     with pytest.raises(ClusterError, match="there is no pod bank/late"):
         list(opened.cluster.stream(late.ref, "t end\n"))
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        pytest.param(AddPod(pod=Pod(namespace="bank", name="late", labels={"let": "in"})), id="added-pod"),
+        pytest.param(LabelPod(pod=A, labels={"let": "in"}), id="relabelled-pod"),
+        pytest.param(LabelNamespace(namespace="shop", labels={"let": "in"}), id="relabelled-namespace"),
+    ],
+)
+def test_steps_must_not_let_pods_in_either(action: Action, opened: Opened, kube_nft: Cluster) -> None:
+    """A step whose labels a policy of somebody else's takes for its peer's is refused before anything is changed."""
+    chosen = {"matchLabels": {"let": "in"}}
+    peers = [{"namespaceSelector": {}, "podSelector": chosen}, {"namespaceSelector": chosen}]
+    path = "/apis/networking.k8s.io/v1/namespaces/default/networkpolicies"
+    body = {"metadata": {"generateName": "real-"}, "spec": {"podSelector": chosen, "ingress": [{"from": peers}]}}
+    with kube_nft.api() as api:
+        name = api.post(path, {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", **body})["metadata"][
+            "name"
+        ]
+        try:
+            with pytest.raises(ClusterError, match=f"default/{name} of this cluster would let the pod "):
+                opened.cluster.apply(action)
+        finally:
+            api.delete(f"{path}/{name}")
+    selector = f"prober/topology={_topology(opened)}"
+    assert [] == [
+        *objects(kube_nft, "/api/v1/pods", f"{selector},let"),
+        *objects(kube_nft, _NAMESPACES, f"{selector},let"),
+    ]
+    assert {A, B} == set(opened.cluster.identities())
 
 
 def test_replaced_pod_is_somebody_else(opened: Opened, kube_nft: Cluster) -> None:

@@ -11,7 +11,7 @@ from prober.cluster.kube.ground import Ground
 from prober.cluster.kube.naming import Naming
 from prober.cluster.kube.objects import RUN_LABEL, Marks
 from prober.cluster.kube.overlap import overlap
-from prober.model import Namespace, Pod, Topology
+from prober.model import ClusterState, Namespace, Pod, Topology
 
 TOPOLOGY = Topology(
     namespaces=(Namespace(name="shop", labels={"team": "shop"}),),
@@ -31,7 +31,7 @@ def found(*peers: dict[str, Any], labels: dict[str, str] | None = None, **target
         "metadata": {"name": "db", "namespace": "prod", "labels": labels or {}, "uid": "u"},
         "spec": {"podSelector": {}, "ingress": [{"from": [*peers]}]},
     }
-    return overlap([live], ground, TOPOLOGY)
+    return overlap([live], ground, ClusterState.of(TOPOLOGY))
 
 
 API = {"podSelector": {"matchLabels": {"app": "api"}}}

@@ -231,3 +231,12 @@ def test_headless_service_has_no_address() -> None:
 def test_resolver_is_what_the_pod_asks(found: tuple[str, ...], text: str) -> None:
     """The name servers stand in resolv.conf, in their order; nothing is assumed."""
     assert found == reading.resolver_addresses(text)
+
+
+def test_policies_of_others_are_read_with_whatever_metadata_they_have() -> None:
+    """What the server and controllers write beside a policy (a generateName, ...) does not make it unreadable."""
+    metadata = {"name": "p-x7k2p", "generateName": "p-", "namespace": "shop", "uid": "u", "aLaterField": {}}
+    policy = reading.policy_of({"metadata": metadata, "spec": {"podSelector": {}}})
+    assert policy is not None
+    assert "shop/p-x7k2p" == str(policy.ref)
+    assert reading.policy_of({"metadata": metadata, "spec": {"podSelector": {}, "aLaterField": {}}}) is None
