@@ -73,6 +73,7 @@ def blocks(result: RunResult) -> Iterator[str]:
     yield f"{code(result.banner)}<br>\n**{result.proof}**"
     if result.trouble:
         yield f"trouble: {code(result.trouble)}"
+    yield from (f"note: {code(remark)}" for remark in result.remarks)
     if result.interrupted:
         yield "interrupted: these are the results so far"
     yield table(("status", "cells"), [(s, str(n)) for s in SEVERITY if (n := result.counts[s])] or [("none", "0")])
@@ -86,7 +87,10 @@ def blocks(result: RunResult) -> Iterator[str]:
         yield table(("waiver", "state", "cells", ""), rows)
     if found := _times(result):
         yield found
-    if rest := [s for s in ordered if s not in failing]:
+    rest = [s for s in ordered if s not in failing]
+    if noted := [(in_table(s.name), in_table(remark)) for s in rest for remark in s.remarks]:
+        yield _details("notes", table(("scenario", "note"), noted))
+    if rest:
         yield _details(f"{len(rest)} other scenario{'' if len(rest) == 1 else 's'}", _listed(rest))
     yield _details("evidence", _evidence(result))
 
@@ -101,6 +105,7 @@ def _failing(result: RunResult, scenario: ScenarioResult) -> Iterator[str]:
     yield f"### {scenario.status} {code(scenario.name)}"
     if scenario.trouble:
         yield f"trouble: {code(scenario.trouble)}"
+    yield from (f"note: {code(remark)}" for remark in scenario.remarks)
     for finding in scenario.intent:
         yield f"**intent** {code(finding)}"
     for number, step in numbered(scenario.steps):

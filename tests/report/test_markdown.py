@@ -40,6 +40,18 @@ def table(text: str, head: str) -> dict[str, str]:
     return dict(row.strip("| ").split(" | ")[:2] for row in rows)
 
 
+def test_remarks_are_told() -> None:
+    """What no verdict says is read at once where it is the run's or a failing scenario's, and folded for the rest."""
+    noted = [replace(s, remarks=(f"policies of others: {s.name}",)) for s in LEAKING.scenarios]
+    text = render(replace(LEAKING, scenarios=tuple(noted), remarks=("not covered: n3 is cordoned",)))
+
+    places = [
+        text.index(f"note: `{word}`") for word in ("not covered: n3 is cordoned", "policies of others: default-deny")
+    ]
+    assert places == sorted(places)
+    assert {"`fine`": "`policies of others: fine`"} == table(text, "scenario | note")
+
+
 def test_failure_stands_before_what_is_fine() -> None:
     """The proof comes first, then what failed with its reason, then the rest, folded."""
     text = render(LEAKING)

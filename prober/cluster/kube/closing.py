@@ -9,7 +9,7 @@ from prober.cluster.kube.connection import ApiError, Connection
 from prober.cluster.kube.ground import Ground, Standing
 from prober.cluster.kube.making import at_once
 from prober.cluster.kube.objects import RUN_LABEL
-from prober.cluster.kube.waiting import await_gone
+from prober.cluster.kube.waiting import await_gone, items
 from prober.errors import ClusterError
 
 Object = Mapping[str, Any]
@@ -35,6 +35,9 @@ def _remove(ground: Ground) -> None:
     at_once(ground.delete, [_record(ground, standing) for standing in ground.pods.values()])
     names = [standing.name for standing in ground.pods.values()]
     given = bool(ground.target.namespaces)
+    if given:  # those that never ran stay there too until their Jobs take them along
+        query = (("labelSelector", ground.marks.selector),)
+        names += [p["metadata"]["name"] for path in ground.pod_lists for p in items(ground.connection, path, query)]
     within = _GONE_WITHIN if given else _PODS_GONE_WITHIN
     left = [
         p
@@ -42,7 +45,9 @@ def _remove(ground: Ground) -> None:
         for p in await_gone(ground.connection, path, ground.marks.selector, names, within)
     ]
     if given:
-        at_once(ground.delete, [path for path in ground.uids if path not in jobs])
+        leases = [path for path in ground.uids if "/leases/" in path]
+        at_once(ground.delete, [path for path in ground.uids if path not in (*jobs, *leases)])
+        at_once(ground.delete, leases)  # last: whoever comes next must find nothing of ours in force
         if left:
             raise ClusterError(f"pod {left[0]['metadata']['name']} is not gone after {within:g} s")
         return
