@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from prober.evidence import Evidence
 from prober.report.figures import covered, engines
@@ -44,8 +45,8 @@ def facts(result: RunResult) -> Facts:
         ("groups", ", ".join(found.by.groups)),
         ("from", found.by.host),
         ("command", found.by.command),
-        ("began", found.started),
-        ("ended", found.ended),
+        ("began", moment(found.started)),
+        ("ended", moment(found.ended)),
         *found.tools.items(),
         *(("not known", text) for text in found.unknown),
     )
@@ -56,6 +57,14 @@ def tables(found: Evidence) -> tuple[Table, ...]:
     """Return those tables that have a row."""
     every = (_nodes(found), _namespaces(found), _engines(found), _policies(found), _clocks(found))
     return tuple(table for table in every if table.rows)
+
+
+def moment(text: str) -> str:
+    """Return a time as one reads it; what is none is shown as it is."""
+    try:
+        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (ValueError, OverflowError):
+        return text
 
 
 def _nodes(found: Evidence) -> Table:

@@ -20,7 +20,7 @@ MARKS = {
     Status.SKIPPED: "-",
 }
 _KINDS = {Verdict.ALLOWED: "a", Verdict.DENIED: "x", Verdict.UNKNOWN: "q"}
-_SMALL, _MIDDLE = 16, 40  # columns
+_SMALL, _MIDDLE = 10, 40  # columns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

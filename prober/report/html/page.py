@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 
 from prober.durations import show_duration
 from prober.outcomes import SEVERITY, Status, Verdict
 from prober.report.html.details import Attempt, Detail, detail, packed
-from prober.report.html.evidence import Facts, Table, facts, tables
+from prober.report.html.evidence import Facts, Table, facts, moment, tables
 from prober.report.html.matrix import MARKS, Matrix, matrix_of
 from prober.report.html.times import Spread, spreads
 from prober.report.text import FAILURES, cell_line, counted, numbered
@@ -168,7 +167,7 @@ class Page:
         return (
             ("cluster", result.cluster),
             ("nodes", str(result.nodes)),
-            ("started", _moment(result.started)),
+            ("started", moment(result.started)),
             ("took", show_duration(result.seconds)),
             ("prober", f"version {result.version}"),
             ("run", result.run),
@@ -237,14 +236,6 @@ class Page:
             left_out=len(told.attempts) - 2 * _ENDS if long else 0,
             last=told.attempts[-_ENDS:] if long else (),
         )
-
-
-def _moment(text: str) -> str:
-    """Return a time as one reads it; what is none is shown as it is."""
-    try:
-        return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    except (ValueError, OverflowError):
-        return text
 
 
 def page(result: RunResult) -> Page:
