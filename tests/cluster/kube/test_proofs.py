@@ -155,7 +155,7 @@ def test_outage_for_good_ends_the_run(kube_steered: Cluster, monkeypatch: pytest
 
     assert 3 == result.exit_code()
     assert "is not reached" in result.scenarios[0].trouble
-    assert "prober clean --run" in result.scenarios[0].trouble
+    assert "prober clean --cluster kube --run" in result.scenarios[0].trouble
     assert all(c.status is Status.PASS for c in cells(result, "control").values())
     assert Status.PASS not in {c.status for c in cells(result).values() if c.expected == "DENIED"}
 
