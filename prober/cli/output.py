@@ -6,10 +6,12 @@ import contextlib
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from prober.cli.values import MANIFEST
 from prober.errors import ProberError, UsageError
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ def complain(text: str) -> None:
 def require_writable(reports: Sequence[tuple[str, str]]) -> None:
     """Raise UsageError for a report that plainly cannot be written, or that another one would overwrite."""
     seen: dict[str, str] = {}
+    if any(form == MANIFEST for form, _ in reports) and all(form == MANIFEST or f == STDOUT for form, f in reports):
+        raise UsageError("--report manifest: no other report goes into a file, so there is nothing to hash; add one")
     for form, file in reports:
         place = STDOUT if file == STDOUT else str(Path(file).resolve())
         if place in seen:
@@ -97,6 +101,55 @@ def write(text: str, file: str) -> None:
         raise OutputError(f"{file}: {error.strerror}") from None
 
 
+def write_reports(
+    targets: Sequence[tuple[str, str]],
+    result: RunResult,
+    events: Sequence[dict[str, Any]],
+    *,
+    redact: bool,
+    to_stdout: Callable[[str], None],
+    colour: bool = False,
+    width: int = 100,
+    verbose: bool = False,
+) -> list[OutputError]:
+    """Write reports as `--report` names them, a manifest of the others last; return what could not be written."""
+    if redact:
+        from prober.report.redaction import redacted
+
+        result, events = redacted(result), []  # the journal holds every name as it is
+    errors: list[OutputError] = []
+    done: list[str] = []
+    for form, file in sorted(targets, key=lambda target: target[0] == MANIFEST):
+        here = file == STDOUT
+        words = {"colour": here and colour, "verbose": verbose}
+        try:
+            text = (
+                manifest(done, file)
+                if form == MANIFEST
+                else rendered(form, result, events, width=width if here else 100, **words)
+            )
+            if here:
+                to_stdout(text)
+            else:
+                write(text, file)
+                done.append(file)
+        except OutputError as error:
+            errors.append(error)
+    return errors
+
+
+def manifest(files: Sequence[str], place: str) -> str:
+    """Return the SHA-256 of files as `sha256sum -c` reads it in the directory of `place`."""
+    here = Path.cwd() if place == STDOUT else Path(place).resolve().parent
+    lines = []
+    for path in (Path(file) for file in files if Path(file).is_file()):  # what went into a pipe is gone
+        name = os.path.relpath(path.resolve(), here)
+        escaped = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+        mark = "\\" if escaped != name else ""
+        lines.append(f"{mark}{sha256(path.read_bytes()).hexdigest()}  {escaped}\n")
+    return "".join(lines)
+
+
 def rendered(
     form: str,
     result: RunResult,
@@ -110,6 +163,8 @@ def rendered(
     from prober.report import html, json, junit, markdown, prometheus, text
 
     match form:
+        case "head":
+            return text.head(result)
         case "html":
             return html.render(result)
         case "json":

@@ -17,14 +17,13 @@ from prober import evidence, journal, runner, verdict
 from prober.cli.backend import Backend, chosen
 from prober.cli.choosing import asked, checked, tagged, waivers_of
 from prober.cli.interrupt import Interrupts
-from prober.cli.output import STDOUT, OutputError, complain, rendered, require_writable, say, write
+from prober.cli.output import STDOUT, complain, require_writable, say, write_reports
 from prober.cli.places import alive, journal_name, prune, writable_directory
 from prober.errors import ClusterError
 from prober.evidence import Evidence
 from prober.journal import Journal
 from prober.outcomes import Status
 from prober.progress import Display, ignored
-from prober.report.text import head
 from prober.result import RunResult
 from prober.runner import Settings
 from prober.scenario import Scenario
@@ -34,7 +33,7 @@ from prober.terminal import wants_colour, width
 def run(args: Namespace) -> int:
     """Prove the scenarios; whatever happens on the way, what was seen is judged and reported."""
     require_writable(args.report)
-    args.waivers = waivers_of(args.waivers)
+    waivers_of(args.waivers)  # their mistakes come before any cluster is asked
     scenarios = asked(tagged(checked(args.PATH), args.tag), args.only)
     with chosen(args) as backend:
         return prove(args, scenarios, backend)
@@ -100,7 +99,7 @@ def settings(args: Namespace) -> Settings:
         jobs=args.jobs,
         workers=args.workers,
         only=args.only,
-        waivers=dict(args.waivers),
+        waivers=waivers_of(args.waivers),
     )
 
 
@@ -167,25 +166,18 @@ def _report(args: Namespace, result: RunResult, log: Journal) -> bool:
     targets = list(args.report)
     if all(file != STDOUT for _, file in targets):
         targets.append(("head" if args.quiet else "text", STDOUT))
-    fine = True
     events = [journal.plain(e) for e in log.events()] if any(form == "json" for form, _ in targets) else []
-    for form, file in targets:
-        try:
-            if form == "head":
-                say(head(result))
-                continue
-            here = file == STDOUT
-            text = rendered(
-                form,
-                result,
-                events,
-                colour=here and wants_colour(sys.stdout),
-                width=width(sys.stdout) if here else 100,
-                verbose=args.verbose,
-            )
-            write(text, file)
-        except OutputError as error:
-            fine = False
-            if not error.pipe:
-                complain(f"prober: report {error}")
-    return fine
+    errors = write_reports(
+        targets,
+        result,
+        events,
+        redact=args.redact,
+        to_stdout=say,
+        colour=wants_colour(sys.stdout),
+        width=width(sys.stdout),
+        verbose=args.verbose,
+    )
+    for error in errors:
+        if not error.pipe:
+            complain(f"prober: report {error}")
+    return not errors

@@ -12,7 +12,7 @@ from prober import comparison, journal, verdict
 from prober.cli.output import STDOUT, complain, rendered, require_writable, write
 from prober.errors import InputError, Mistake, ProberError, UsageError
 from prober.outcomes import Status
-from prober.report import comparing, fleet
+from prober.report import comparing, fleet, redaction
 from prober.report import json as json_report
 from prober.result import RunResult
 from prober.scenario import loads
@@ -28,6 +28,8 @@ def report(args: Namespace) -> int:
     """Judge stored runs again and render them, several as one page."""
     require_writable([(args.format, args.output)])
     found = [stored(file) for file in args.RESULT]
+    if args.redact:
+        found = [(redaction.redacted(result), []) for result, _ in found]
     results = [result for result, _ in found]
     if len(found) > 1 and args.format not in fleet.FORMATS:
         raise UsageError(f"--format {args.format} is of one run; several go into {', '.join(fleet.FORMATS)}")

@@ -113,6 +113,7 @@ _LIES = (
 _FAIL_ON = Flag(name="--fail-on", metavar="STATUSES", help="what makes the exit code 1 (unknown: 3)",
                 default="leak,break,flaky,unknown", read=values.fail_on)  # fmt: skip
 _FORMATS = f"{', '.join(values.FORMATS[:-1])} or {values.FORMATS[-1]}"
+_REDACT = Flag(name="--redact", help="pseudonyms for addresses, names, users and machines in every report; no journal")
 _WAIVERS = Flag(name="--waivers", metavar="FILE", repeat=True,
                 help="known deviations, see docs/waivers.md; profile:NAME for a shipped file")  # fmt: skip
 _VERBOSE = Flag(name="--verbose", help="tables of all steps, all open cells, all evidence, tracebacks")
@@ -125,8 +126,10 @@ COMMANDS = (
         operands=(_PATHS,),
         flags=(
             *_WHERE, *_PODS, *_HOSTS, *_SELECTION, _FAIL_ON, _WAIVERS, *_PACE, *_LIES,
-            Flag(name="--report", metavar="FORMAT=FILE", help=f"{_FORMATS} into a file, - for stdout",
+            Flag(name="--report", metavar="FORMAT=FILE",
+                 help=f"{_FORMATS} into a file, - for stdout; or manifest: hashes of the others",
                  repeat=True, read=values.report),
+            _REDACT,
             Flag(name="--keep", help="leave pods and policies in place afterwards", cluster="kube"),
             _VERBOSE, _QUIET,
         ),
@@ -189,6 +192,7 @@ COMMANDS = (
             Flag(name="--format", metavar="FORMAT", help=_FORMATS, default="text",
                  read=values.one_of(*values.FORMATS)),
             Flag(name="--output", metavar="FILE", help="where to, - for stdout", default="-"),
+            _REDACT,
             _FAIL_ON,
             _VERBOSE,
         ),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prober.flows import FlowPattern
 
 FORMATS = ("text", "html", "json", "junit", "markdown", "prometheus")
+MANIFEST = "manifest"
 FAIL_ON = ("leak", "break", "flaky", "unknown")
 _EXTERNAL = re.compile(r"([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)=([0-9.]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})(?:/(tcp|udp))?")
 _LABEL_KEY = re.compile(
@@ -171,6 +172,7 @@ def fail_on(text: str) -> tuple[str, ...]:
 def report(text: str) -> tuple[str, str]:
     """Read a format and where to write it."""
     form, equals, file = text.partition("=")
-    if not equals or not file or form not in FORMATS:
-        raise ArgumentTypeError(f"{text!r}: write FORMAT=FILE, like junit=report.xml or json=-; {', '.join(FORMATS)}")
+    known = (*FORMATS, MANIFEST)
+    if not equals or not file or form not in known:
+        raise ArgumentTypeError(f"{text!r}: write FORMAT=FILE, like junit=report.xml or json=-; {', '.join(known)}")
     return form, file

@@ -7,10 +7,11 @@ from argparse import Namespace
 
 import pytest
 
+from prober.cli.choosing import waivers_of
 from prober.cli.options import described, parse
 from prober.cli.output import require_writable
 from prober.cli.table import COMMANDS, Flag
-from prober.errors import UsageError
+from prober.errors import InputError, UsageError
 
 # pytest has its own words for these, -m, -n, -v and -q; and a test is a whole scenario, not single cells of it
 ELSEWHERE = ("--tag", "--jobs", "--verbose", "--quiet", "--only")
@@ -39,8 +40,10 @@ def check(config: pytest.Config) -> None:
     """Raise pytest.UsageError where the options are wrong, or name a report that cannot be written."""
     if any(config.getoption(_dest(flag)) for flag in FLAGS):
         try:
-            require_writable(arguments(config).report)
-        except UsageError as error:
+            args = arguments(config)
+            require_writable(args.report)
+            waivers_of(args.waivers)
+        except (InputError, UsageError) as error:
             raise pytest.UsageError(_respelled(str(error))) from None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from prober import journal
-from prober.cli.output import STDOUT, OutputError, rendered, write
+from prober.cli.output import STDOUT, write_reports
 from prober.cli.running import clean_command
 from prober.cli.stored import judged
 from prober.outcomes import Verdict
@@ -47,14 +47,14 @@ class Conclusion:
 
     def _report(self, result: RunResult, events: Sequence[journal.Event]) -> None:
         plain = [journal.plain(e) for e in events] if self._args.report else []
-        for form, file in self._args.report:
-            text = rendered(form, result, plain)
-            try:
-                if file == STDOUT:
-                    self.lines += text.splitlines()
-                else:
-                    write(text, file)
-                    self.lines.append(f"{form} report: {file}")
-            except OutputError as error:
-                self.bad = True
-                self.lines.append(f"report {error}")
+        errors = write_reports(
+            self._args.report,
+            result,
+            plain,
+            redact=self._args.redact,
+            to_stdout=lambda text: self.lines.extend(text.splitlines()),
+        )
+        lost = {str(error).partition(":")[0] for error in errors}
+        self.lines += [f"{form} report: {file}" for form, file in self._args.report if file not in {STDOUT, *lost}]
+        self.lines += [f"report {error}" for error in errors]
+        self.bad = self.bad or bool(errors)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree.ElementTree import parse
@@ -352,3 +353,32 @@ def test_lab_gets_its_lies(prober: Run, scenarios: Path, monkeypatch: pytest.Mon
     prober("run", scenarios, "--fault", "late:2s", "--deny", "reject", "--quiet")
 
     assert [{}, *[{"deny": "reject", "fault": "late:2s"}] * 2] == made
+
+
+def test_manifest_is_what_sha256sum_checks(prober: Run, scenarios: Path, tmp_path: Path) -> None:
+    """The manifest has the hash of every report that went into a file, as sha256sum itself checks it."""
+    (tmp_path / "out").mkdir()
+    reports = [f"--report={form}" for form in ("manifest=out/SHA256SUMS", "json=out/r.json", "junit=x y.xml", "text=-")]
+    assert 0 == prober("run", "s", "--quiet", *reports)[0]
+    check = ["sha256sum", "--check", "--strict", "SHA256SUMS"]
+    done = subprocess.run(check, cwd=tmp_path / "out", capture_output=True, text=True, check=False)
+
+    assert (0, ["../x y.xml: OK", "r.json: OK"]) == (done.returncode, sorted(done.stdout.splitlines()))
+    (tmp_path / "x y.xml").write_text("forged")
+    assert 1 == subprocess.run(check, cwd=tmp_path / "out", capture_output=True, check=False).returncode
+
+
+def test_manifest_of_nothing_is_refused(prober: Run, scenarios: Path) -> None:
+    """A manifest without another report in a file has nothing to hash."""
+    code, _, err = prober("run", "s", "--report", "manifest=SUMS", "--report", "text=-")
+
+    assert 2 == code
+    assert "--report manifest: no other report goes into a file, so there is nothing to hash; add one" in err
+
+
+def test_run_redacts_every_report(prober: Run, scenarios: Path) -> None:
+    """--redact holds for stdout and for files."""
+    code, out, _ = prober("run", "s", "--redact", "--report", "json=r.json", "--verbose")
+
+    assert 0 == code
+    assert not any(name in out + Path("r.json").read_text() for name in ("marketing", "payments", "postgres"))

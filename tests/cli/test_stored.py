@@ -241,3 +241,18 @@ def test_several_reports_are_one_page(prober: Run, leaked: Path) -> None:
     code, _, err = prober("report", "good.json", "leaked.json", "--format", "junit")
     assert 2 == code
     assert "--format junit is of one run; several go into text, markdown, prometheus" in err
+
+
+def test_redacted_report_tells_no_name_and_keeps_the_figures(prober: Run, leaked: Path) -> None:
+    """--redact leaves no namespace, pod or user in a report, nor the journal, and what was found stays found."""
+    code, out, _ = prober("report", "leaked.json", "--redact")
+    clear = prober("report", "leaked.json")[1]
+
+    assert 1 == code
+    assert clear.splitlines()[1] == out.splitlines()[1]
+    assert ("marketing" in clear, "marketing" in out, "postgres" in out) == (True, False, False)
+    assert 1 == prober("report", "leaked.json", "--redact", "--format", "json", "--output", "redacted.json")[0]
+    assert [] == json.loads(Path("redacted.json").read_text())["journal"]
+    code, again, err = prober("report", "redacted.json")
+    assert (1, out) == (code, again)
+    assert "has no journal in it" in err
