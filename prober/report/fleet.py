@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from prober.outcomes import Verdict
-from prober.report import markdown, prometheus, text
+from prober.report import html, markdown, prometheus, text
 from prober.report.markdown import LIMIT, bounded, code, in_table, table
 from prober.result import RunResult
 from prober.terminal import one_line
 
-FORMATS = ("text", "markdown", "prometheus")
+FORMATS = ("text", "html", "markdown", "prometheus")
 _WORDS = {0: "as expected", 1: "differs", 3: "no proof", 130: "interrupted"}
 
 
@@ -18,6 +18,8 @@ def render(results: Sequence[RunResult], form: str) -> str:
     """Return the runs as a page of a format of FORMATS; those with a problem come first."""
     ordered = sorted(results, key=lambda r: (1, 130, 3, 0).index(r.exit_code()))
     match form:
+        case "html":
+            return html.render_fleet(ordered, *_total(results).split("; "))
         case "markdown":
             return bounded(_blocks(ordered), LIMIT)
         case "prometheus":

@@ -240,7 +240,7 @@ def test_several_reports_are_one_page(prober: Run, leaked: Path) -> None:
     assert "  as expected: kube: fine: " in out
     code, _, err = prober("report", "good.json", "leaked.json", "--format", "junit")
     assert 2 == code
-    assert "--format junit is of one run; several go into text, markdown, prometheus" in err
+    assert "--format junit is of one run; several go into text, html, markdown, prometheus" in err
 
 
 def test_redacted_report_tells_no_name_and_keeps_the_figures(prober: Run, leaked: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from prober.comparison import compare
 from prober.evidence import EngineOnNode, Evidence, Image
 from prober.report import comparing, fleet
 from prober.result import RunResult
-from tests.report.build import cell, run, scenario, step
+from tests.report.build import cell, matrix, run, scenario, step
 from tests.report.test_markdown import table
 from tests.report.test_prometheus import samples
 
@@ -60,14 +61,17 @@ def two() -> list[RunResult]:
     return [replace(BEFORE, cluster="kube: a"), replace(AFTER, cluster="kube: b")]
 
 
-@pytest.mark.parametrize("form", ["text", "markdown"])
+@pytest.mark.parametrize("form", ["text", "html", "markdown"])
 def test_fleet_names_every_cluster_with_its_proof(form: str) -> None:
     """The page begins with the fleet's own line, then has each cluster with its proof, then each report."""
     good = replace(run(scenario(step(cell("a/b -> c/d:80")))), cluster="kube: fine")
     page = fleet.render([good, *two()], form)
     begin = "1 of 3 runs as expected; proved denials: 3, allows: 0"
 
-    assert begin in page.splitlines()[0]
+    first = (
+        page.splitlines()[0] if form != "html" else page.partition("<h1>")[2].replace('</h1>\n<p class="proof">', "; ")
+    )
+    assert begin in first
     places = [page.index(name) for name in ("kube: a", "kube: b", "kube: fine")]
     assert sorted(places) == places, "those with a problem come first"
     assert all(2 <= page.count(r.proof) for r in (good, *two()))
@@ -87,3 +91,24 @@ def test_fleet_for_prometheus_keeps_families_together() -> None:
 def test_fleet_is_bounded_as_a_single_report_is() -> None:
     """However many runs there are, the Markdown page fits into a comment."""
     assert 65_536 >= len(fleet.render(two() * 200, "markdown").encode())
+
+
+def test_fleet_as_html_is_one_page_without_scripts() -> None:
+    """The page loads and runs nothing, tells each failing cell with its commands, and takes markup for text."""
+    hostile = scenario(step(cell(LEAK, observed="ALLOWED", reason="<script>alert(1)</script>")), name="<b>")
+    page = fleet.render([*two(), run(hostile, cluster="kube: <i>")], "html")
+
+    assert "script-src &#39;none&#39;" in page
+    assert "default-src &#39;none&#39;" in page
+    assert not re.findall(r"<script|<b>|<i>|https?://|src=|href=\"(?!#|data:,)", page.replace("style-src", ""))
+    assert "ran in marketing/web: nc -w 1 10.244.0.2 5432" in page
+    assert 3 == page.count("<section id=") == page.count('<a href="#run-')
+    assert page.count("<details>") == page.count("</details>")
+
+
+def test_fleet_as_html_leaves_out_what_a_single_report_has() -> None:
+    """Of a run with very many failing cells the first hundred stand in the page, and how many more there are."""
+    pods = [f"ns/pod-{i}" for i in range(15)]
+    page = fleet.render([run(scenario(step(*matrix(pods, ["80"], leaks=pods)))), BEFORE], "html")
+
+    assert "and 110 more: its own report has them all" in page
