@@ -13,7 +13,7 @@ from prober.errors import UsageError
 from prober.flows import AnyPod, FlowPattern, parse_flow, parse_pattern
 from prober.model import ClusterState, ExternalRef, Flow, PodRef
 from prober.model.plan import planned
-from prober.scenario import Scenario, matrix, planned_states
+from prober.scenario import Scenario, Step, expected, matrix, planned_states
 from prober.terminal import many, one_line, printable
 
 
@@ -33,6 +33,7 @@ class _Moment:
     number: int  # of the step before it; 0 before the first
     name: str
     state: ClusterState
+    step: Step | None = None
 
 
 def explain(args: Namespace) -> int:
@@ -62,14 +63,25 @@ def _explained(scenario: Scenario, pattern: FlowPattern, args: Namespace) -> Ite
             judgement = oracle.judge(moment.state, flow)
             text = oracle.explain(judgement, moment.state)
             lines = "".join(f"    {line}\n" for line in printable(text).splitlines())
-            yield f"  {one_line(moment.name)}: {judgement.ruling}\n{lines}"
+            yield f"  {one_line(moment.name)}: {judgement.ruling}\n{lines}{_said(flow, moment, scenario)}"
+
+
+def _said(flow: Flow, moment: _Moment, scenario: Scenario) -> str:
+    """Return what the author expects of a flow, where, and why."""
+    if moment.step is None:
+        return ""
+    said = expected(moment.step, moment.state, scenario.families_in(moment.state)).get(flow)
+    if said is None:
+        return ""
+    because = f": {moment.step.because}" if moment.step.because else ""
+    return f"    {one_line(f'its author expects it {said.ruling} ({said.file}:{said.line}){because}')}\n"
 
 
 def _moments(scenario: Scenario) -> Iterator[_Moment]:
     state, _ = planned(scenario.topology)
     yield _Moment(number=0, name="before the first step", state=state)
     for number, (step, after) in enumerate(planned_states(scenario), 1):
-        yield _Moment(number=number, name=f"after step {number} '{step.name}'", state=after)
+        yield _Moment(number=number, name=f"after step {number} '{step.name}'", state=after, step=step)
 
 
 def _single(text: str, state: ClusterState) -> tuple[Flow, ...]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
+from tests.cli.world import DENY as WRITTEN
 from tests.cli.world import LEAKING
 
 DENY = "s/deny.scenario.yaml"
@@ -52,6 +53,16 @@ def test_explain_one_step(there: str, step: str, prober: Run) -> None:
     _, out, _ = prober("explain", DENY, LEAKING, "--step", step)
 
     assert [there] == [t for t in ("before the first", "after step 1") if t in out]
+
+
+def test_explain_says_what_the_author_expects(prober: Run) -> None:
+    """Beside the oracle's reason stands the author's, and where it is written."""
+    Path(DENY).write_text(WRITTEN + "    because: the policy has no rule\n")
+    _, out, _ = prober("explain", DENY, LEAKING)
+
+    assert [f"    its author expects it denied ({DENY}:14): the policy has no rule"] == [
+        line for line in out.splitlines() if "author" in line
+    ]
 
 
 def test_explain_every_flow_of_a_pattern(prober: Run) -> None:

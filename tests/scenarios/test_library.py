@@ -6,9 +6,13 @@ import re
 from functools import cache
 from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 
 from prober.scenario import Scenario, check, load, matrix, planned_states
+from prober.scenario.reference import schema
+from tests.scenario.test_invalid import as_json
 
 LIBRARY = Path(__file__).parents[2] / "scenarios"
 FOLDERS = sorted(p.name for p in LIBRARY.iterdir() if p.is_dir())
@@ -50,6 +54,14 @@ def test_whole_library_has_one_name_each() -> None:
     summaries = [s.summary for s in found]
 
     assert [] == sorted({s for s in summaries if summaries.count(s) > 1})
+
+
+def test_shared_topologies_fit_the_schema() -> None:
+    """An editor that is told `scenario.schema.json#/$defs/topology` takes every topology's file."""
+    whole = schema()
+    for path in LIBRARY.rglob("*.topology.yaml"):
+        found = as_json(yaml.safe_load(path.read_bytes()))
+        jsonschema.validate(found, {**whole["$defs"]["topology"], "$defs": whole["$defs"]})
 
 
 def test_smoke_covers_every_rule() -> None:
