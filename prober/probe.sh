@@ -30,8 +30,11 @@ encode() { # $1: any text; sets $encoded: the same in one line
 }
 
 short() { # $1: any text; sets $cut: its first 3,900 bytes
-    cut=$(printf '%.3900s.' "$1") # the dot keeps line ends
-    cut=${cut%.}
+    cut=$1
+    if [ "${#cut}" -gt 3900 ]; then # else no process is made for it
+        cut=$(printf '%.3900s.' "$1") # the dot keeps line ends
+        cut=${cut%.}
+    fi
 }
 
 probe() { # token cell kind family timeout host port nonce

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import pytest
 import yaml
 
 from prober.canary import NOBODY
+from prober.cluster.kube import connection, shell
 from tests.cli.conftest import Run
 from tests.kube.cluster import Cluster
 from tests.kube.presence import until
@@ -137,6 +139,39 @@ def test_killed_run_is_cleaned_up(prober: Run, kube_nft: Cluster, state: Path) -
     assert (0, True, True) == (code, "would remove what 1 of 1 runs have left" in out, bool(left(kube_nft, run)))
     code, out, err = prober("clean", *there(kube_nft, pods=False), "--run", run)
     assert (0, True, []) == (code, f"  removed run {run} of " in out, left(kube_nft, run)), out + err
+
+
+def test_api_server_that_hangs_for_good(
+    prober: Run, kube_steered: Cluster, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An API server that takes connections and says no more: exit 3, and the reports hold what was seen before."""
+    for module in (connection, shell):
+        monkeypatch.setattr(module, "AWAY", 3.0)
+    for name in ("_CONNECT", "_READ"):
+        monkeypatch.setattr(connection, name, 2.0)
+    monkeypatch.setattr(shell, "GRACE", 2.0)
+
+    def hang() -> None:
+        until(lambda: any('"kind": "step"' in p.read_text() for p in state.glob("*.jsonl")), "a step", 60)
+        kube_steered.api_server.pause()
+
+    report = tmp_path / "report.json"
+    hanging = threading.Thread(target=hang)
+    hanging.start()
+    seed = SEEDS / "test-enforcement.scenario.yaml"
+    try:
+        code, out, _ = prober("run", seed, *there(kube_steered), "--report", f"json={report}", "--report", "text=-")
+    finally:
+        hanging.join()
+        kube_steered.api_server.resume()
+
+    assert 3 == code
+    assert "is not reached" in out
+    result = json.loads(report.read_text())
+    assert result["journal"]
+    assert {"PASS"} == {c["status"] for s in result["scenarios"] for t in s["steps"][:1] for c in t["cells"]}
+    assert 3 == prober("report", report)[0]
+    assert 0 == prober("clean", *there(kube_steered, pods=False), "--run", result["run"])[0]
 
 
 def test_several_contexts_are_asked_for(prober: Run, kube_nft: Cluster, tmp_path: Path) -> None:

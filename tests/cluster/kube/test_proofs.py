@@ -13,7 +13,7 @@ from prober.cluster.kube import connection as door
 from prober.outcomes import Status
 from prober.progress import Progress
 from prober.result import CellResult, RunResult
-from tests.cluster.kube.proving import QUICK, once, proved, reach, scenario, seeds, target
+from tests.cluster.kube.proving import QUICK, TWO, once, proved, reach, scenario, seeds, target
 from tests.kube.cluster import Cluster
 
 pytestmark = pytest.mark.kube
@@ -71,7 +71,9 @@ def test_canary_names_the_node(node: str, kube_steered: Cluster) -> None:
 
 
 def test_pod_that_is_killed_proves_nothing(kube_steered: Cluster) -> None:
-    """A pod killed between the policies and the restore: its denied cells are UNKNOWN, and the run is not green."""
+    """A pod killed between the policies and the restore: its denied cells are UNKNOWN, and the run is not green. Its
+    topology is given up: the next scenario gets another, and is green.
+    """
 
     def kill() -> None:
         with kube_steered.api() as api:
@@ -84,10 +86,13 @@ def test_pod_that_is_killed_proves_nothing(kube_steered: Cluster) -> None:
 
     kubernetes = reach(kube_steered)
 
-    result = proved(kubernetes, [scenario()], SHORT, progress=once("step", kill))
+    result = proved(kubernetes, [scenario(), scenario(name="next")], SHORT, progress=once("step", kill))
     kubernetes.close()
 
-    found = cells(result)
+    assert ["its last control did not agree", ""] == [s.given_up for s in result.scenarios]
+    assert ["", ""] == [s.took_over for s in result.scenarios]
+    assert Status.PASS is result.scenarios[1].status
+    found = cells(replace(result, scenarios=result.scenarios[:1]))
     denied = [c.status for c in found.values() if c.expected == "DENIED"]
     assert denied
     assert Status.PASS not in denied
@@ -122,12 +127,13 @@ def test_service_without_endpoints_proves_nothing(kube_nft: Cluster) -> None:
     assert {Status.PASS} == {c.status for c in cells(result, "restore").values()}
 
 
-def test_outage_is_waited_for(kube_steered: Cluster) -> None:
+@pytest.mark.parametrize(("ends", "comes_back"), [("stop", "start"), ("pause", "resume")], ids=["killed", "hangs"])
+def test_outage_is_waited_for(ends: str, comes_back: str, kube_steered: Cluster) -> None:
     """The API server away for 10 s in the middle of a round: the verdicts are right after it is back."""
 
     def cut() -> None:
-        kube_steered.api_server.stop()
-        back = threading.Timer(10, kube_steered.api_server.start)
+        getattr(kube_steered.api_server, ends)()
+        back = threading.Timer(10, getattr(kube_steered.api_server, comes_back))
         threads.append(back)
         back.start()
 
@@ -176,13 +182,38 @@ def test_node_that_dies_proves_nothing(kube_steered: Cluster, monkeypatch: pytes
     assert 3 == result.exit_code()
 
 
+CHANGES = (
+    TWO.partition("steps:")[0]
+    + """\
+steps:
+  - name: only one that comes may go to b
+    add: {bank/c: {ports: [80]}}
+    apply:
+      apiVersion: networking.k8s.io/v1
+      kind: NetworkPolicy
+      metadata: {name: only-c, namespace: bank}
+      spec:
+        podSelector: {matchLabels: {app: b}}
+        ingress: [{from: [{ipBlock: {cidr: "${pod:bank/c}/32"}}]}]
+    expect: {denied: [shop/a -> bank/b], allowed: [bank/c -> bank/b]}
+  - name: another one goes
+    remove: shop/a
+    label: {pods: {bank/b: {app: x}}, namespaces: {shop: {team: none}}}
+    expect: {allowed: [bank/c -> bank/b]}
+"""
+)
+
+
 def test_two_runs_at_once(kube_nft: Cluster) -> None:
-    """Two runs of the same scenario on one cluster: both are green, and neither sees the other."""
+    """Two runs of the same scenarios on one cluster: both are green, and neither sees the other. Both share a topology:
+    the pods that the first changes are brought back, and the last control of the second is the third's first.
+    """
     results: list[RunResult] = []
+    changing, two, three = scenario(CHANGES, "changing"), scenario(), scenario(name="three")
 
     def one() -> None:
         kubernetes = reach(kube_nft)
-        results.append(proved(kubernetes, [scenario()]))
+        results.append(proved(kubernetes, [changing, two, three]))
         kubernetes.close()
 
     threads = [threading.Thread(target=one) for _ in range(2)]
@@ -191,7 +222,12 @@ def test_two_runs_at_once(kube_nft: Cluster) -> None:
     for thread in threads:
         thread.join()
 
-    assert [{"two": Status.PASS}] * 2 == [statuses(r) for r in results]
+    assert [dict.fromkeys(("changing", "two", "three"), Status.PASS)] * 2 == [statuses(r) for r in results]
+    for result in results:
+        assert ["", changing.path, two.path] == [s.took_over for s in result.scenarios]
+        assert [("control", True), (f"control, the last one of {two.path}", True)] == [
+            (s.steps[0].name, bool(s.steps[0].cells)) for s in result.scenarios[1:]
+        ]
 
 
 def test_run_that_is_stopped_leaves_nothing(kube_nft: Cluster) -> None:
