@@ -2,7 +2,7 @@
 
 It shares no line with prober, not even its model or its YAML reader: it reads dictionaries as the API serves them.
 Sources are the comments of k8s.io/api networking/v1 types.go and defaults.go (v1.34), labels/selector.go and the
-documentation; numbers in comments are those of the rules in docs/rules.md. What is left open there is MAYBE.
+documentation; numbers in comments are those of the rules in docs/semantics.md. What is left open there is MAYBE.
 """
 
 from __future__ import annotations
