@@ -7,7 +7,6 @@ from argparse import Namespace
 
 import pytest
 
-from prober.cli.choosing import waivers_of
 from prober.cli.options import described, parse
 from prober.cli.output import require_writable
 from prober.cli.table import COMMANDS, Flag
@@ -40,11 +39,20 @@ def check(config: pytest.Config) -> None:
     """Raise pytest.UsageError where the options are wrong, or name a report that cannot be written."""
     if any(config.getoption(_dest(flag)) for flag in FLAGS):
         try:
-            args = arguments(config)
-            require_writable(args.report)
-            waivers_of(args.waivers)
-        except (InputError, UsageError) as error:
+            require_writable(arguments(config).report)
+            waivers(config)
+        except (UsageError, InputError) as error:
             raise pytest.UsageError(_respelled(str(error))) from None
+
+
+def waivers(config: pytest.Config) -> dict[str, str]:
+    """Return the texts of the waivers; UsageError or InputError where one cannot be read."""
+    names = arguments(config).waivers
+    if not names:
+        return {}
+    from prober.cli.choosing import waivers_of
+
+    return waivers_of(names)
 
 
 def arguments(config: pytest.Config) -> Namespace:

@@ -12,9 +12,8 @@ from prober.cli.running import clean_command
 from prober.cli.stored import judged
 from prober.outcomes import Verdict
 from prober.pytest_plugin.merging import killed, merged
-from prober.report.text import head
+from prober.report.text import top
 from prober.result import RunResult
-from prober.terminal import one_line
 
 
 class Conclusion:
@@ -26,10 +25,7 @@ class Conclusion:
         self.lines: list[str] = []
         if events := merged(place):
             result = judged(events, str(place))
-            self.lines += head(result).splitlines()
-            self.lines += [one_line(f"trouble: {result.trouble}")] * bool(result.trouble)
-            self.lines += [one_line(f"note: {remark}") for remark in result.remarks]
-            self.lines += ["interrupted: these are the results so far"] * result.interrupted
+            self.lines += top(result)
             self._require_proof(result)
             self._report(result, events)
         self.lines += [*said, *left]

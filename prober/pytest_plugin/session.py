@@ -40,6 +40,7 @@ def _reached(config: pytest.Config, prover: type[Prover]) -> Prover:
     args = options.arguments(config)
     processes = _workerinput(config).get("workercount", 1)
     args.typed = shlex.join(_workerinput(config).get("mainargv") or ("pytest", *config.invocation_params.args))
+    args.waivers = options.waivers(config)
     args.workers = max(1, args.workers // processes)  # a cluster bears what the user said, of all of them
     args.rate = args.rate and args.rate / processes
     place = _place(config)

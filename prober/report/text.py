@@ -40,6 +40,11 @@ def head(result: RunResult) -> str:
     return f"{one_line(result.banner)}\n{result.proof}\n"
 
 
+def top(result: RunResult) -> list[str]:
+    """Return the lines that speak of the whole run."""
+    return [*_Page(result, _plain, 0, False).top()]
+
+
 def told(result: RunResult, scenario: ScenarioResult, *, width: int = 100, verbose: bool = False) -> str:
     """Return what the report says of one scenario."""
     page = _Page(result, _plain, width, verbose)
@@ -96,7 +101,7 @@ class _Page:
         self._width = width
         self._verbose = verbose
 
-    def lines(self) -> Iterator[str]:
+    def top(self) -> Iterator[str]:
         banner, proof = head(self._result).splitlines()
         yield self._paint(banner, "bold")
         yield self._paint(proof, "bold")
@@ -109,6 +114,9 @@ class _Page:
         for waiver in self._result.waivers:
             if waiver.notable or self._verbose:
                 yield one_line(str(waiver))
+
+    def lines(self) -> Iterator[str]:
+        yield from self.top()
         long = True
         for scenario in self._result.scenarios:
             before, long = long, self._verbose or scenario.status in FAILURES

@@ -21,6 +21,14 @@ pods:
 steps:
   - {name: nothing happens, expect: {allowed: [shop/b -> shop/a]}}
 """
+WAIVERS = f"""\
+waivers:
+  - id: known
+    cells: ["{LEAKING}"]
+    reason: the plugin of this cluster is being replaced
+    owner: network
+    expires: 2999-12-31
+"""
 
 
 def test_green(quick: Session) -> None:
@@ -83,6 +91,17 @@ def test_narrowed(quick: Session) -> None:
     found = quick("s/deny.scenario.yaml", "--prober-fault", "ignore-all", "--prober-fail-on", "break")
 
     found.assert_outcomes(passed=1)
+
+
+def test_waived(quick: Session, pytester: pytest.Pytester) -> None:
+    """A known deviation does not fail a test that proves something else, and the session's end names it."""
+    (pytester.path / "waivers.yaml").write_text(WAIVERS)
+    found = quick("s/deny.scenario.yaml", "--prober-fault", "ignore-all", "--prober-waivers", "waivers.yaml")
+
+    found.assert_outcomes(passed=1)
+    found.stdout.fnmatch_lines(
+        ["*proved 0 denials and 1 allow on 2 nodes; waived 1; *", "waiver known (network) waives *"]
+    )
 
 
 def test_skipped(quick: Session, pytester: pytest.Pytester) -> None:

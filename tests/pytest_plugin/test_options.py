@@ -66,6 +66,7 @@ def test_options_are_read_as_flags() -> None:
         ("--prober-context belongs to clusters, and goes with --cluster kube", {"context": "x"}),
         ("--prober-fault belongs to the lab, and goes without --cluster kube", {"fault": "flap", "cluster": "kube"}),
         ("(see `prober run --help`)", {"cluster": "eks"}),
+        ("--prober-waivers absent.yaml: No such file or directory; name a file, or", {"waivers": ["absent.yaml"]}),
         ("--prober-report: json and junit both go to x", {"report": ["json=x", "junit=x"]}),
     ],
 )
