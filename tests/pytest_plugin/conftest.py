@@ -31,8 +31,8 @@ def session(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Sessi
     (pytester.path / "s").mkdir()
     written(pytester.path / "s")
 
-    def run(*argv: str | Path) -> pytest.RunResult:
-        return pytester.runpytest_subprocess(*loaded(), "-p", "no:cacheprovider", *map(str, argv), timeout=120)
+    def run(*argv: str | Path, within: float = 120) -> pytest.RunResult:
+        return pytester.runpytest_subprocess(*loaded(), "-p", "no:cacheprovider", *map(str, argv), timeout=within)
 
     return run
 
