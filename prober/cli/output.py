@@ -116,7 +116,7 @@ def write_reports(
     if redact:
         from prober.report.redaction import redacted
 
-        result, events = redacted(result), []  # the journal holds every name as it is
+        result, events = redacted(result, events), []  # the journal holds every name as it is
     errors: list[OutputError] = []
     done: list[str] = []
     for form, file in sorted(targets, key=lambda target: target[0] == MANIFEST):

@@ -166,7 +166,8 @@ def _report(args: Namespace, result: RunResult, log: Journal) -> bool:
     targets = list(args.report)
     if all(file != STDOUT for _, file in targets):
         targets.append(("head" if args.quiet else "text", STDOUT))
-    events = [journal.plain(e) for e in log.events()] if any(form == "json" for form, _ in targets) else []
+    wanted = args.redact or any(form == "json" for form, _ in targets)
+    events = [journal.plain(e) for e in log.events()] if wanted else []
     errors = write_reports(
         targets,
         result,

@@ -29,7 +29,7 @@ def report(args: Namespace) -> int:
     require_writable([(args.format, args.output)])
     found = [stored(file) for file in args.RESULT]
     if args.redact:
-        found = [(redaction.redacted(result), []) for result, _ in found]
+        found = [(redaction.redacted(result, events), []) for result, events in found]
     results = [result for result, _ in found]
     if len(found) > 1 and args.format not in fleet.FORMATS:
         raise UsageError(f"--format {args.format} is of one run; several go into {', '.join(fleet.FORMATS)}")

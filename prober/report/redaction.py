@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from posixpath import dirname
 from typing import Any
 from urllib.parse import urlsplit
 
-from prober.model import ExternalRef, Flow, HostName, Lookup, PodRef, ServiceRef
+from prober.errors import InputError
+from prober.model import ApplyPolicy, ExternalRef, Flow, HostName, Lookup, PodRef, ServiceRef
 from prober.report import json as json_report
 from prober.result import RunResult
+from prober.scenario import loads
 
 # what says nothing about anybody: every cluster has them, or prober makes them
 _PUBLIC = frozenset(
@@ -63,18 +65,21 @@ class _Names:
         return self.known[word]
 
 
-def redacted(result: RunResult) -> RunResult:
-    """Return the run with pseudonyms; what is hashed in it keeps the hash of what it was."""
-    return _Redaction(result).result()
+def redacted(result: RunResult, events: Sequence[Mapping[str, Any]] = ()) -> RunResult:
+    """Return the run with pseudonyms; what is hashed in it keeps the hash of what it was.
+
+    `events` are its journal's, which know names that nothing was asked of.
+    """
+    return _Redaction(result, events).result()
 
 
 class _Redaction:
     """One run's."""
 
-    def __init__(self, result: RunResult) -> None:
+    def __init__(self, result: RunResult, events: Sequence[Mapping[str, Any]]) -> None:
         self._result = result
         self._names = _Names()
-        for kind, word in _secrets(result):
+        for kind, word in (*_secrets(result), *_of_journal(events)):
             self._names.add(kind, word)
         self._compile()
 
@@ -216,6 +221,30 @@ def _of_flows(result: RunResult) -> Iterator[tuple[str, str]]:
         if isinstance(flow.target, HostName | Lookup):
             for word in flow.target.name.split("."):
                 yield "name", word
+
+
+def _of_journal(events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield the names and labels of every scenario that was to be run, be it skipped."""
+    for started in (e for e in events if e.get("event") == "RunStarted"):
+        for path in started["scenarios"]:
+            try:
+                scenario = loads(started["texts"], path)
+            except (InputError, LookupError):
+                continue  # the verdict says so
+            topology = scenario.topology
+            for namespace in topology.namespaces:
+                yield "namespace", namespace.name
+                yield from (("label", word) for word in namespace.labels.values())
+            for pod in topology.pods:
+                yield "pod", pod.name
+                yield from (("label", word) for word in pod.labels.values())
+            for service in topology.services:
+                yield "service", service.name
+            for external in topology.externals:
+                yield "host", external.name
+            for action in (a for s in scenario.steps for a in s.actions):
+                if isinstance(action, ApplyPolicy):
+                    yield "policy", action.policy.name
 
 
 def _of_policy(name: str, stored: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

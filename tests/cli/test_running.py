@@ -382,3 +382,14 @@ def test_run_redacts_every_report(prober: Run, scenarios: Path) -> None:
 
     assert 0 == code
     assert not any(name in out + Path("r.json").read_text() for name in ("marketing", "payments", "postgres"))
+
+
+def test_run_redacts_what_it_did_not_ask(prober: Run, scenarios: Path) -> None:
+    """A scenario that was skipped names its namespaces too, in its summary if nowhere else."""
+    text = IDLE.replace("summary: Nothing but two pods", "summary: What the treasury does").replace("shop", "treasury")
+    (scenarios / "idle.scenario.yaml").write_text(text + "requires: [sctp]\n")
+    code, out, _ = prober("run", "s", "--redact", "--report", "markdown=r.md", "--report", "json=r.json")
+
+    assert 0 == code
+    assert "needs sctp" in out
+    assert "treasury" not in out + Path("r.md").read_text() + Path("r.json").read_text()
