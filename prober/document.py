@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from prober.errors import InputError, Mistake
-from prober.yamltext import Boolean, Odd, Piece, pieces, shortened
+from prober.yamltext import Boolean, Odd, Piece, pieces, shortened, surveyed
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -237,3 +237,10 @@ def documents(content: str, file: str) -> tuple[Value, ...]:
         nothing = Mistake(file=file, line=0, key="", what="the file is empty", remedy="write something in it")
         raise InputError((nothing,))
     return tuple(Value(file=file, line=raw.line, key="", raw=raw) for raw in found)
+
+
+def survey(content: str, file: str, most: int) -> tuple[tuple[Value, tuple[Mistake, ...]], ...]:
+    """Return the documents of a text, each with its own mistakes; raise where the text cannot be read on."""
+    return tuple(
+        (Value(file=file, line=raw.line, key="", raw=raw), theirs) for raw, theirs in surveyed(content, file, most)
+    )

@@ -158,7 +158,7 @@ def _steps(
                 step = scenario.steps[told.step]
             state = advance(state, step.actions, told.acted)
             if scenario.of_manifests:
-                intent += map(str, contradictions(step, state, scenario.families_in(state)))
+                intent += map(str, contradictions(step, state, scenario.families_in(state), by_line=True))
             if told.rounds and [str(a) for a in step.actions] != [a.action for a in told.acted]:
                 faults.append(f"not every action of `{told.name}` was carried out before its rounds")
         elif told.kind == "restore":

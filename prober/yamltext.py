@@ -58,10 +58,10 @@ def shortened(text: str, longest: int = 80) -> str:
     return text if len(text) <= longest else f"{text[: longest - 20]}... ({len(text)} characters)"
 
 
-def decoded(content: bytes, file: str) -> str:
+def decoded(content: bytes, file: str, most: int = MAX_BYTES) -> str:
     """Return a file's bytes as text; too many, or other than UTF-8, is a mistake."""
-    if len(content) > MAX_BYTES:
-        what = f"the file is larger than {MAX_BYTES >> 10} KiB"
+    if len(content) > most:
+        what = f"the file is larger than {most >> 10} KiB"
         raise InputError((Mistake(file=file, line=0, key="", what=what, remedy="split it"),))
     try:
         return content.decode("utf-8-sig")
@@ -73,7 +73,18 @@ def decoded(content: bytes, file: str) -> str:
 
 def pieces(content: str, file: str) -> list[Piece]:
     """Return the documents of a text that are not empty, or raise all its mistakes."""
-    return _Builder(file).build(content)
+    found = surveyed(content, file, MAX_VALUES)
+    if mistakes := tuple(mistake for _, theirs in found for mistake in theirs):
+        raise InputError(mistakes)
+    return [piece for piece, _ in found]
+
+
+def surveyed(content: str, file: str, most: int) -> list[tuple[Piece, tuple[Mistake, ...]]]:
+    """Return the documents that are not empty, each with its mistakes; raise where the text cannot be read on.
+
+    `most` is how many values it may have.
+    """
+    return _Builder(file, most).build(content)
 
 
 def _line(event: yaml.Event) -> int:
@@ -83,16 +94,18 @@ def _line(event: yaml.Event) -> int:
 class _Builder:
     """Builds the pieces of one text from the parser's events."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, most: int) -> None:
         self.file = file
+        self.most = most
         self.mistakes: list[Mistake] = []
         self.anchors: dict[str, Piece | None] = {}
         self.size = 0
 
-    def build(self, content: str) -> list[Piece]:
+    def build(self, content: str) -> list[tuple[Piece, tuple[Mistake, ...]]]:
         import yaml  # loaded only where a file is read: the command line answers without it
 
-        found = []
+        found: list[tuple[Piece, tuple[Mistake, ...]]] = []
+        seen = 0
         try:
             events = yaml.parse(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
             for event in events:
@@ -100,11 +113,11 @@ class _Builder:
                     self.anchors = {}
                     raw = self._piece(next(events), events, "", 0)
                     if raw.content is not None:
-                        found.append(raw)
+                        found.append((raw, tuple(self.mistakes[seen:])))
+                        seen = len(self.mistakes)
         except yaml.YAMLError as error:
             self.mistakes.append(self._unreadable(error, content))
-        if self.mistakes:
-            raise InputError(tuple(self.mistakes))
+            raise InputError(tuple(self.mistakes)) from None
         return found
 
     def _wrong(self, line: int, key: str, what: str, remedy: str = "") -> None:
@@ -134,8 +147,8 @@ class _Builder:
 
         line = _line(event)
         self.size += 1
-        if self.size > MAX_VALUES:
-            raise self._end(line, "", f"more than {MAX_VALUES} values, aliases counted as often as used", "write less")
+        if self.size > self.most:
+            raise self._end(line, "", f"more than {self.most} values, aliases counted as often as used", "write less")
         if depth > MAX_DEPTH:
             raise self._end(line, "", f"nested more than {MAX_DEPTH} levels deep", "write it flatter")
         if isinstance(event, yaml.AliasEvent):

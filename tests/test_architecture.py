@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("rules",),
     ("manifest", "flows", "oracle", "probe", "journal", "progress"),
     ("scenario", "evidence", "waivers"),
+    ("workloads",),
     ("cells", "expect", "story", "result", "traits"),
     ("assess", "sharing", "waiving", "comparison"),
     ("proofs",),

@@ -37,7 +37,7 @@ POLICY = """\
 """
 TEXTS = {PATH: SCENARIO, "../k8s/np.yaml": POLICY, "/abs/expectations.yaml": "denied:\n- default/api -> default/db\n"}
 FINDING = (
-    "/abs/expectations.yaml:2: denied[0]: expected denied, but default/api -> default/db:5432 is allowed; egress of "
+    "/abs/expectations.yaml:2: denied: expected denied, but default/api -> default/db:5432 is allowed; egress of "
     "default/api is open: no policy isolates it; ingress of default/db is isolated by default/db; allowed by "
     "default/db, rule 1; default/db, rule 1 is in ../k8s/np.yaml:5; correct the expectation or the policies"
 )

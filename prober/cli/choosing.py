@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,38 @@ from prober.yamltext import decoded
 
 if TYPE_CHECKING:
     from prober.flows import FlowPattern
+    from prober.workloads import Manifests
+
+
+def named(args: Namespace) -> tuple[tuple[Scenario, ...], Manifests | None]:
+    """Return the scenarios that the command line names, or the one that somebody's manifests make, and these.
+
+    Everything is checked that needs no packet; every mistake is raised at once.
+    """
+    if not (args.policies or args.workloads):
+        return checked(args.PATH if isinstance(args.PATH, list) else [args.PATH]), None
+    from prober.workloads import Request, read
+
+    manifests = read(
+        Request(
+            policies=tuple(args.policies),
+            workloads=tuple(args.workloads),
+            expect=args.expect or "",
+            namespace=args.default_namespace,
+            lab=getattr(args, "cluster", "lab") == "lab",
+            stdin=_stdin,
+        )
+    )
+    return (manifests.scenario,), manifests
+
+
+def _stdin(most: int) -> bytes:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("- is stdin, and nothing comes from there; pipe manifests into it: helm template ... | prober")
+    try:
+        return sys.stdin.buffer.read(most)
+    except OSError as error:
+        raise UsageError(f"stdin cannot be read: {error.strerror}") from None
 
 
 def checked(paths: Sequence[str]) -> tuple[Scenario, ...]:

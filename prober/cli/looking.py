@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from prober import oracle
-from prober.cli.choosing import checked, tagged
+from prober.cli.choosing import named, tagged
 from prober.cli.output import say
 from prober.errors import UsageError
 from prober.flows import AnyPod, FlowPattern, parse_flow, parse_pattern
 from prober.model import ClusterState, ExternalRef, Flow, PodRef
 from prober.model.plan import planned
+from prober.report.manifests import intent, overview, reach
 from prober.scenario import Scenario, Step, expected, matrix, planned_states
-from prober.terminal import many, one_line, printable
+from prober.terminal import many, one_line, printable, width
 
 
 def validate(args: Namespace) -> int:
     """Check scenarios and count what they ask."""
-    scenarios = tagged(checked(args.PATH), args.tag)
+    named_ones, manifests = named(args)
+    scenarios = tagged(named_ones, args.tag)
     steps = sum(len(s.steps) for s in scenarios)
     cells = sum(len(matrix(s, state)) for s in scenarios for _, state in planned_states(s))
-    say(f"lab: {many(len(scenarios), 'scenario')}, {many(steps, 'step')}, {many(cells, 'cell')}: no mistake\n")
-    return 0
+    said = f"lab: {many(len(scenarios), 'scenario')}, {many(steps, 'step')}, {many(cells, 'cell')}: no mistake\n"
+    if manifests is None:
+        say(said)
+        return 0
+    found = intent(manifests)
+    said += "".join(f"intent: {one_line(finding)}\n" for finding in found)
+    say(f"{said}\n{overview(manifests, verbose=True)}\n{reach(manifests, None, width=width(sys.stdout))}")
+    return 1 if found else 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +51,7 @@ def explain(args: Namespace) -> int:
         pattern = parse_pattern(args.FLOW)
     except ValueError as error:
         raise UsageError(f"{args.FLOW!r}: {error}") from None
-    scenarios = checked([args.PATH])
+    scenarios, _ = named(args)
     said = [block for scenario in scenarios for block in _explained(scenario, pattern, args)]
     if not said:
         raise UsageError(_unknown(scenarios, pattern, args))
@@ -106,9 +115,10 @@ def _there(end: object, state: ClusterState) -> bool:
 
 
 def _unknown(scenarios: tuple[Scenario, ...], pattern: FlowPattern, args: Namespace) -> str:
+    path = scenarios[0].path if len(scenarios) == 1 else args.PATH
     steps = max(len(s.steps) for s in scenarios)
     if args.step is not None and args.step > steps:
-        return f"--step {args.step}: {args.PATH} has {many(steps, 'step')}; 0 is before the first"
+        return f"--step {args.step}: {path} has {many(steps, 'step')}; 0 is before the first"
     pods = dict.fromkeys(str(p.ref) for s in scenarios for m in _moments(s) for p in m.state.probe_pods())
     listed = ", ".join([*pods][:20]) + (f" and {len(pods) - 20} more" if len(pods) > 20 else "")
-    return f"`{pattern}` is no flow of {args.PATH}; its pods are {listed}, and an end that is no pod must be declared"
+    return f"`{pattern}` is no flow of {path}; its pods are {listed}, and an end that is no pod must be declared"

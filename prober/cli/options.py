@@ -26,8 +26,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message} (see `{self.prog} --help`)")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the table's commands."""
+def parser(given: frozenset[str] = frozenset()) -> argparse.ArgumentParser:
+    """Return the parser of the table's commands, without the operands that flags which are `given` stand for."""
     top = _Parser(
         prog="prober",
         description="Proves that a cluster's network plugin really enforces its network policies.",
@@ -41,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
             command.name, help=command.help, description=f"{command.help}.", epilog=_EXIT_CODES, allow_abbrev=False
         )
         for operand in command.operands:
+            if given.intersection(operand.unless):
+                continue
             sub.add_argument(operand.name, help=operand.help, nargs="+" if operand.several else None)
         for flag in command.flags:
             _add(sub, flag)
@@ -67,8 +69,9 @@ def described(flag: Flag) -> str:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Return the command line, defaults filled in; UsageError, or SystemExit after --help and --version."""
-    args = parser().parse_args(argv)
-    args.typed = shlex.join(("prober", *(sys.argv[1:] if argv is None else argv)))
+    words = tuple(sys.argv[1:] if argv is None else argv)
+    args = parser(frozenset(word.partition("=")[0] for word in words)).parse_args(words)
+    args.typed = shlex.join(("prober", *words))
     command = next(c for c in COMMANDS if c.name == args.command)
     given = {flag.name for flag in command.flags if getattr(args, flag.key)}
     for one, other in command.excludes:
@@ -76,6 +79,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
             raise UsageError(f"{one} and {other} contradict each other; give one of them")
     if command.needs_one_of and len(given.intersection(command.needs_one_of)) != 1:
         raise UsageError(f"prober {command.name} needs {' or '.join(command.needs_one_of)}; give one of them")
+    for flag in command.flags:
+        if flag.name in given and flag.needs and not given.intersection(flag.needs):
+            raise UsageError(f"{flag.name} goes with {' or '.join(flag.needs)}; give one of them, or leave it out")
     _fit_the_cluster(command, args, given)
     for flag in command.flags:
         if flag.metavar and getattr(args, flag.key) is None:

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 
 from prober.cells import round_of
-from prober.cli.choosing import asked, checked, tagged
+from prober.cli.choosing import asked, named, tagged
 from prober.cli.output import say
 from prober.durations import show_duration
 from prober.expect import expectations, unprobeable
 from prober.model import Addresses, ApplyPolicy, ClusterState, Flow, Topology
 from prober.model.plan import planned
 from prober.outcomes import Verdict
+from prober.report.manifests import overview
 from prober.scenario import Scenario, Step, planned_states
 from prober.sharing import Share, keeps_pods, shares
 from prober.terminal import many, one_line
@@ -36,8 +37,11 @@ class _Cost:
 
 def plan(args: Namespace) -> int:
     """Say what a run with these options would make and send, topology by topology."""
-    scenarios = asked(tagged(checked(args.PATH), args.tag), args.only)
+    named_ones, manifests = named(args)
+    scenarios = asked(tagged(named_ones, args.tag), args.only)
     say("".join(f"{line}\n" for line in _where(args)))
+    if manifests:
+        say("\n" + overview(manifests))
     found = shares(scenarios, args.jobs)
     costs = []
     for share in found:

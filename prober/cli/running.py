@@ -15,7 +15,7 @@ from pathlib import Path
 
 from prober import evidence, journal, runner, verdict
 from prober.cli.backend import Backend, chosen
-from prober.cli.choosing import asked, checked, tagged, waivers_of
+from prober.cli.choosing import asked, named, tagged, waivers_of
 from prober.cli.interrupt import Interrupts
 from prober.cli.output import STDOUT, complain, require_writable, say, write_reports
 from prober.cli.places import alive, journal_name, prune, writable_directory
@@ -24,23 +24,26 @@ from prober.evidence import Evidence
 from prober.journal import Journal
 from prober.outcomes import Status
 from prober.progress import Display, ignored
+from prober.report.manifests import overview, reach
 from prober.result import RunResult
 from prober.runner import Settings
 from prober.scenario import Scenario
 from prober.terminal import wants_colour, width
+from prober.workloads import Manifests
 
 
 def run(args: Namespace) -> int:
     """Prove the scenarios; whatever happens on the way, what was seen is judged and reported."""
     require_writable(args.report)
     waivers_of(args.waivers)  # their mistakes come before any cluster is asked
-    scenarios = asked(tagged(checked(args.PATH), args.tag), args.only)
+    named_ones, manifests = named(args)
+    scenarios = asked(tagged(named_ones, args.tag), args.only)
     with chosen(args) as backend:
-        return prove(args, scenarios, backend)
+        return prove(args, scenarios, backend, manifests)
 
 
-def prove(args: Namespace, scenarios: Sequence[Scenario], backend: Backend) -> int:
-    """Prove a backend's canaries and the scenarios; return the exit code."""
+def prove(args: Namespace, scenarios: Sequence[Scenario], backend: Backend, manifests: Manifests | None = None) -> int:
+    """Prove a backend's canaries and the scenarios, be they made of manifests; return the exit code."""
     with contextlib.ExitStack() as stack:
         path = _journal_path(backend.run_id)
         if path is not None:
@@ -49,7 +52,7 @@ def prove(args: Namespace, scenarios: Sequence[Scenario], backend: Backend) -> i
         log = stack.enter_context(Journal(path))
         interrupts = stack.enter_context(Interrupts())
         try:
-            code = _prove(args, scenarios, backend, log, interrupts)
+            code = _prove(args, scenarios, backend, log, interrupts, manifests)
         except Exception as error:
             error.add_note(_where(log))
             raise
@@ -104,7 +107,12 @@ def settings(args: Namespace) -> Settings:
 
 
 def _prove(
-    args: Namespace, scenarios: Sequence[Scenario], backend: Backend, log: Journal, interrupts: Interrupts
+    args: Namespace,
+    scenarios: Sequence[Scenario],
+    backend: Backend,
+    log: Journal,
+    interrupts: Interrupts,
+    manifests: Manifests | None,
 ) -> int:
     every = (*backend.canaries, *scenarios)
     left: list[ClusterError] = []
@@ -144,7 +152,7 @@ def _prove(
     if not any(isinstance(e, journal.RunStarted) for e in log.events()):
         raise failure or KeyboardInterrupt  # it came to nothing that could be judged
     result = verdict.judge(log.events(), {s.path: s for s in every})
-    written = _report(args, result, log)
+    written = _report(args, result, log, manifests)
     if failure:
         raise failure
     for trouble in left:
@@ -161,7 +169,7 @@ def signed(found: Evidence, typed: str) -> Evidence:
     return replace(found, by=replace(found.by, host=platform.node(), command=typed), tools={**here, **found.tools})
 
 
-def _report(args: Namespace, result: RunResult, log: Journal) -> bool:
+def _report(args: Namespace, result: RunResult, log: Journal, manifests: Manifests | None) -> bool:
     """Write every report; False if one could not be, the others are."""
     targets = list(args.report)
     if all(file != STDOUT for _, file in targets):
@@ -181,4 +189,7 @@ def _report(args: Namespace, result: RunResult, log: Journal) -> bool:
     for error in errors:
         if not error.pipe:
             complain(f"prober: report {error}")
+    if manifests and ("text", STDOUT) in targets and not args.redact:  # it is full of names
+        page = reach(manifests, result, width=width(sys.stdout), verbose=args.verbose)
+        say(f"\n{overview(manifests, verbose=args.verbose)}\n{page}")
     return not errors

@@ -21,6 +21,7 @@ class Flag:
     repeat: bool = False
     cluster: str = ""  # the only one that knows it
     on_kube: str = ""  # the default there, where it is another one
+    needs: tuple[str, ...] = ()  # one of these flags, without which it means nothing
 
     @property
     def key(self) -> str:
@@ -34,6 +35,7 @@ class Operand:
     name: str
     help: str
     several: bool = False
+    unless: tuple[str, ...] = ()  # it is left out where one of these flags is given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,19 @@ class Command:
     excludes: tuple[tuple[str, str], ...] = ()  # pairs that contradict each other
 
 
-_PATHS = Operand(name="PATH", help="scenario files, and directories with *.scenario.yaml in them", several=True)
+_SOURCES = ("--policies", "--workloads")
+_PATHS = Operand(name="PATH", help="scenario files, and directories with *.scenario.yaml in them", several=True,
+                 unless=_SOURCES)  # fmt: skip
+_MANIFESTS = (
+    Flag(name="--policies", metavar="PATH", repeat=True,
+         help="instead of scenarios: manifests (a file, a directory, - for stdin) whose network policies are proved"),
+    Flag(name="--workloads", metavar="PATH", repeat=True,
+         help="manifests whose workloads and Services they are proved on; without it those of --policies"),
+    Flag(name="--expect", metavar="FILE", needs=_SOURCES,
+         help="what is expected of them; without it the prober.yaml or expectations.yaml beside the manifests"),
+    Flag(name="--default-namespace", metavar="NAME", read=values.namespace, default="default", needs=_SOURCES,
+         help="of manifests that name none"),
+)  # fmt: skip
 
 _WHERE = (
     Flag(name="--cluster", metavar="lab|kube", help="where: the embedded lab, or a kubeconfig's", default="lab",
@@ -125,7 +139,7 @@ COMMANDS = (
         help="prove scenarios by real packets",
         operands=(_PATHS,),
         flags=(
-            *_WHERE, *_PODS, *_HOSTS, *_SELECTION, _FAIL_ON, _WAIVERS, *_PACE, *_LIES,
+            *_MANIFESTS, *_WHERE, *_PODS, *_HOSTS, *_SELECTION, _FAIL_ON, _WAIVERS, *_PACE, *_LIES,
             Flag(name="--report", metavar="FORMAT=FILE",
                  help=f"{_FORMATS} into a file, - for stdout; or manifest: hashes of the others",
                  repeat=True, read=values.report),
@@ -139,22 +153,23 @@ COMMANDS = (
         name="plan",
         help="say what a run would make and send, and how long it takes at least",
         operands=(_PATHS,),
-        flags=(*_WHERE, *_PODS, *_HOSTS, *_SELECTION, *_PACE),
+        flags=(*_MANIFESTS, *_WHERE, *_PODS, *_HOSTS, *_SELECTION, *_PACE),
     ),
     Command(
         name="validate",
         help="check scenarios as far as that goes without a packet",
         operands=(_PATHS,),
-        flags=(_TAG,),
+        flags=(*_MANIFESTS, _TAG),
     ),
     Command(
         name="explain",
         help="say what should happen to a flow in each step, and which rules say so",
         operands=(
-            Operand(name="PATH", help="a scenario file, or a directory of them"),
+            Operand(name="PATH", help="a scenario file, or a directory of them", unless=_SOURCES),
             Operand(name="FLOW", help="like 'payments/api -> payments/postgres:5432'"),
         ),
         flags=(
+            *_MANIFESTS,
             Flag(name="--step", metavar="N", help="only this step; 0: before the first", read=values.count(0)),
         ),
     ),

@@ -89,6 +89,13 @@ def names(text: str) -> tuple[str, ...]:
     return found
 
 
+def namespace(text: str) -> str:
+    """Read a namespace's name."""
+    if not re.fullmatch("[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?", text):
+        raise ArgumentTypeError(f"{text!r} is no namespace; write lower case letters, digits and `-`")
+    return text
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """An address and a port of an external host."""

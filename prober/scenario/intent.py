@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from prober.errors import Mistake
 from prober.model import ClusterState, Family, Flow, PodRef, Protocol
 from prober.oracle import Matrix, Ruling, explain, grounds, judge, matrix
@@ -19,17 +21,24 @@ def check(scenario: Scenario) -> tuple[Mistake, ...]:
     )
 
 
-def contradictions(step: Step, state: ClusterState, families: tuple[Family, ...]) -> tuple[Mistake, ...]:
+def contradictions(
+    step: Step, state: ClusterState, families: tuple[Family, ...], *, by_line: bool = False
+) -> tuple[Mistake, ...]:
     """Return the expectations of one step that the oracle contradicts in a state: planned, or a real cluster's.
 
-    What the specification leaves open contradicts nobody.
+    What the specification leaves open contradicts nobody. `by_line` makes one of all that stand in one line: there a
+    workload's name stands for each of its pods.
     """
     against: dict[Expectation, list[Flow]] = {}
+    first: dict[tuple[str, int, str], Expectation] = {}
     pairs: dict[tuple[int, Protocol, Family], Matrix] = {}
     for flow, expectation in expected(step, state, families).items():
         if _ruling(flow, state, pairs) not in (expectation.ruling, Ruling.INDETERMINATE):
-            against.setdefault(expectation, []).append(flow)
-    return tuple(_mistake(expectation, flows, state) for expectation, flows in against.items())
+            place = (expectation.file, expectation.line, expectation.ruling)
+            told = first.setdefault(place, expectation) if by_line else expectation
+            against.setdefault(told, []).append(flow)
+    found = (_mistake(expectation, flows, state) for expectation, flows in against.items())
+    return tuple(replace(m, key=m.key.partition("[")[0]) if by_line else m for m in found)
 
 
 def _ruling(flow: Flow, state: ClusterState, pairs: dict[tuple[int, Protocol, Family], Matrix]) -> Ruling:

@@ -13,7 +13,8 @@ from prober.model import Action, ClusterState, Family, Topology
 SUFFIX = ".scenario.yaml"
 CASE = "#"  # between a file's path and the name of one of its cases
 OWN = "prober:/"  # begins the paths of scenarios that prober writes itself: no file's does
-MANIFESTS = ("--policies ", "--workloads ")  # begin the path of a scenario made of somebody's manifests: the flags
+# What begins the path of a scenario made of somebody's manifests: the flags that name them
+MANIFESTS = ("--expect ", "--default-namespace ", "--policies ", "--workloads ")
 EVERY_CELL = FlowPattern(source=AnyPod(), target=AnyPod())  # every pod to every declared port
 Said = Literal["allowed", "denied"]
 

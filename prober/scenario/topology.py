@@ -50,7 +50,7 @@ def read_topology(fields: Mapping[str, Value], take: Gather, *, of_manifests: bo
         namespaces=namespaces or (),
         pods=take(each(lambda key, v: read_pod(key, v, known, last)), fields.get("pods"), ()),
         services=take(each(lambda key, v: _service(key, v, known)), fields.get("services"), ()),
-        externals=take(_externals, fields.get("external"), ()),
+        externals=take(read_externals, fields.get("external"), ()),
         nodes=tuple(Node(number=n, ports=nodes.get(n, ())) for n in range(1, last + 1)),
     )
     return topology, known
@@ -144,7 +144,8 @@ def _service(key: str, value: Value, known: Known) -> Service:
     return Service(namespace=namespace, name=name, selector=selector, ports=ports, headless=headless)
 
 
-def _externals(value: Value) -> tuple[External, ...]:
+def read_externals(value: Value) -> tuple[External, ...]:
+    """Read hosts outside of the cluster, by name."""
     found = each(lambda key, v: (_external(key, v), v))(value)
     first: dict[str, str] = {}
     for host, at in found:

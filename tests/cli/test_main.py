@@ -113,7 +113,7 @@ def test_unexpected_exception_is_a_defect(
     def broken(_: object) -> None:
         raise AssertionError("x" * 1000)
 
-    monkeypatch.setattr("prober.cli.looking.checked", broken)
+    monkeypatch.setattr("prober.cli.looking.named", broken)
     code, out, err = prober("validate", "s")
 
     assert (3, "") == (code, out)
@@ -128,7 +128,7 @@ def test_interrupt_outside_of_a_run(prober: Run, monkeypatch: pytest.MonkeyPatch
     def interrupted(_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("prober.cli.looking.checked", interrupted)
+    monkeypatch.setattr("prober.cli.looking.named", interrupted)
 
     assert (130, "", "prober: interrupted\n") == prober("validate", "s")
 
