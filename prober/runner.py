@@ -23,7 +23,7 @@ from prober.phases import StoppedError
 from prober.progress import Progress
 from prober.scenario import Scenario
 from prober.sharing import Share, shares
-from prober.telling import Settings, Stage, Telling
+from prober.telling import CannotRunError, Settings, Stage, Telling
 
 __all__ = ["Settings", "run"]
 
@@ -159,8 +159,7 @@ class _Topologies:
                 continue
             if not reason:
                 return scenario
-            self._log.write(journal.Skipped(scenario=scenario.path, reason=reason))
-            self._done(scenario, f"skipped: {reason}")
+            self._skip(scenario, reason)
         return None
 
     def _tell(self, scenario: Scenario, stage: Stage, heir: Scenario | None) -> None:
@@ -180,10 +179,16 @@ class _Topologies:
             agreed = Telling(scenario, stage, *words, heir=heir).tell()
         except StoppedError:
             self._done(scenario, "interrupted")
+        except CannotRunError as error:
+            self._skip(scenario, str(error))
         except Exception as error:
             self._fail(scenario, error)
         else:
             self._done(scenario, "" if agreed else "does not agree")
+
+    def _skip(self, scenario: Scenario, reason: str) -> None:
+        self._log.write(journal.Skipped(scenario=scenario.path, reason=reason))
+        self._done(scenario, f"skipped: {reason}")
 
     def _fail(self, scenario: Scenario, error: Exception) -> None:
         """Write down what stopped a scenario: it must not take the others' results along."""

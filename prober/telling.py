@@ -14,12 +14,16 @@ from prober.errors import ClusterError, ProberError
 from prober.expect import Expected, expectations
 from prober.flows import FlowPattern
 from prober.journal import Journal
-from prober.model import Action, AddPod, ApplyPolicy, ClusterState, Flow, Pod, RemovePod, Topology
+from prober.model import Action, AddPod, ApplyPolicy, ClusterState, Family, Flow, Pod, RemovePod, Topology
 from prober.observe import clock
 from prober.phases import Phases, disagreeing
-from prober.scenario import Scenario
+from prober.scenario import Need, Scenario
 from prober.sharing import keeps_pods
 from prober.story import plain_opening, reopening, with_added
+
+
+class CannotRunError(ProberError):
+    """The opened topology lacks what the scenario needs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +125,9 @@ class Telling:
         if stage.first is None:
             self._tell("open", "open")
         self._first = self._known = first = stage.opened()
+        if lacking := [f for f in self._families() if f not in first.families]:
+            stage.ready, stage.control = True, False  # nothing was done here
+            raise CannotRunError(f"needs {' and '.join(lacking)}, of which the pods here have no addresses")
         self._scenario = self._scenario.resolved(first)
         self._log.write(
             journal.Opened(
@@ -156,6 +163,11 @@ class Telling:
         if self._heir:
             self._hand_over(state, agreed=restored)
         return agreed and restored
+
+    def _families(self) -> tuple[Family, ...]:
+        """Return the families without which the scenario says nothing: a cluster shows them in its pods alone."""
+        needed = (Family.IPV6,) if Need.IPV6 in self._scenario.requires else ()
+        return tuple(dict.fromkeys((*self._scenario.families, *needed)))
 
     def _control(self, state: ClusterState) -> bool:
         self._begin(0, "control", "control")

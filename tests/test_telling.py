@@ -25,7 +25,18 @@ from prober.journal import (
     Skipped,
     TakenOver,
 )
-from prober.model import Action, AddPod, ApplyPolicy, ClusterState, DeletePolicy, Family, IPBlock, PodRef, RemovePod
+from prober.model import (
+    Action,
+    AddPod,
+    ApplyPolicy,
+    ClusterState,
+    DeletePolicy,
+    Family,
+    IPBlock,
+    PodRef,
+    RemovePod,
+    Topology,
+)
 from prober.outcomes import Status, Verdict
 from prober.result import RunResult
 from prober.verdict import judge
@@ -282,6 +293,25 @@ def test_what_cannot_run_here_is_left_out() -> None:
     result, events = ran([needy, DENY_B, needy, DENY_B], [FakeCluster(enforcing)])
     assert (0, 2) == (result.exit_code(), sum(isinstance(e, Skipped) for e in events))
     assert S1 == result.scenarios[3].took_over
+
+
+def test_family_that_no_pod_has_is_skipped() -> None:
+    """Which families a cluster gives shows in its pods: what needs another is skipped, and the stage stays as it is."""
+
+    class OnlyIpv4(FakeCluster):
+        def open(self, topology: Topology) -> ClusterState:
+            self.state = replace(super().open(topology), families=(Family.IPV4,))
+            return self.state
+
+    both = DENY_B.replace("summary:", "families: [ipv4, ipv6]\nsummary:")
+    for order, skipped in (([both, DENY_B], 0), ([DENY_B, both, DENY_B], 1)):
+        cluster = OnlyIpv4(enforcing)
+        result, events = ran(order, [cluster])
+
+        assert "needs ipv6, of which the pods here have no addresses" == result.scenarios[skipped].skipped
+        assert {PASS} == {s.status for s in result.scenarios if not s.skipped}
+        assert (0, 1) == (result.exit_code(), cluster.closed)
+        assert f"s{skipped}.scenario.yaml" not in {e.scenario for e in events if isinstance(e, Opened | TakenOver)}
 
 
 def test_pod_replaced_under_the_second_scenario_proves_nothing() -> None:
