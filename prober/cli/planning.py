@@ -63,6 +63,12 @@ def plan(args: Namespace) -> int:
     return 0
 
 
+def least(scenarios: Sequence[Scenario], args: Namespace) -> str:
+    """Return how many attempts scenarios make at least, and how long they take at least one after the other."""
+    costs = [cost for share in shares(scenarios, args.jobs) for cost in _costs(share, args)]
+    return f"{many(sum(c.attempts for c in costs), 'attempt')} and {show_duration(sum(c.seconds for c in costs))}"
+
+
 def _where(args: Namespace) -> Iterable[str]:
     return _on_a_cluster(args.namespaces or ()) if args.cluster == "kube" else (_IN_THE_LAB,)
 

@@ -19,6 +19,8 @@ from prober.cli.choosing import asked, named, tagged, waivers_of
 from prober.cli.interrupt import Interrupts
 from prober.cli.output import STDOUT, complain, require_writable, say, write_reports
 from prober.cli.places import alive, journal_name, prune, writable_directory
+from prober.cli.planning import least
+from prober.durations import show_duration
 from prober.errors import ClusterError
 from prober.evidence import Evidence
 from prober.journal import Journal
@@ -38,6 +40,11 @@ def run(args: Namespace) -> int:
     waivers_of(args.waivers)  # their mistakes come before any cluster is asked
     named_ones, manifests = named(args)
     scenarios = asked(tagged(named_ones, args.tag), args.only)
+    if manifests and manifests.single:
+        complain(
+            f"prober: so many cells take at least {least(scenarios, args)}, of --budget {show_duration(args.budget)}; "
+            "--only 'NAMESPACE/any -> any' asks fewer"
+        )
     with chosen(args) as backend:
         return prove(args, scenarios, backend, manifests)
 

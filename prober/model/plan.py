@@ -51,13 +51,17 @@ class AddressPlan:
         return replace(pod, node=number, addresses=block)
 
 
+PODS = tuple(map(ip_network, ("10.244.0.0/14", "10.248.0.0/14")))  # where the nodes' blocks are
 # What the lab uses itself: pods, Services, nodes, the pods' gateways, external hosts that name no address
-_OWN = tuple(
-    ip_network(block)
-    for block in (
-        *("10.244.0.0/14", "10.248.0.0/14", "10.96.0.0/16", "172.18.0.0/16", "169.254.1.1/32", "203.0.113.0/24"),
-        *("fd00:244::/32", "fd00:10:96::/48", "fd00:172::/32", "fe80::/10", "2001:db8:203::/48"),
-    )
+_OWN = (
+    *PODS,
+    *(
+        ip_network(block)
+        for block in (
+            *("10.96.0.0/16", "172.18.0.0/16", "169.254.1.1/32", "203.0.113.0/24"),
+            *("fd00:244::/32", "fd00:10:96::/48", "fd00:172::/32", "fe80::/10", "2001:db8:203::/48"),
+        )
+    ),
 )
 
 

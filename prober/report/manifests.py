@@ -55,7 +55,8 @@ def reach(manifests: Manifests, result: RunResult | None, *, width: int = 100, v
     """Return who reaches whom as a matrix and, target by target, why; the marks are those of a run if there is one."""
     table = _table(manifests, result)
     reasons = _reasons(table, manifests.state, verbose=verbose)
-    return "\n".join([*_matrix(table, width), "", *reasons, "", "isolated by:", *_isolated(manifests)]) + "\n"
+    ranks = _ranks(manifests)
+    return "\n".join([*_matrix(table, ranks, width), "", *reasons, "", "isolated by:", *_isolated(manifests)]) + "\n"
 
 
 @dataclass(slots=True)
@@ -86,8 +87,13 @@ def _table(manifests: Manifests, result: RunResult | None) -> _Table:
         cell = table.setdefault(column, {}).setdefault(source, _Cell())
         cell.marks.add(shown)
         cell.judgement = cell.judgement or judge(manifests.state, flow)
-    ranks = {str(ref): i for i, ref in enumerate(manifests.members)}
+    ranks = _ranks(manifests)
     return dict(sorted(table.items(), key=lambda column: ranks.get(column[0].partition(":")[0], len(ranks))))
+
+
+def _ranks(manifests: Manifests) -> dict[str, int]:
+    """Return the workloads' order: that of rows and of columns, so that the diagonal is theirs."""
+    return {str(ref): i for i, ref in enumerate(manifests.members)}
 
 
 def _shown(manifests: Manifests, result: RunResult | None) -> Iterator[tuple[Flow, str]]:
@@ -102,9 +108,10 @@ def _shown(manifests: Manifests, result: RunResult | None) -> Iterator[tuple[Flo
                 yield from ((c.flow, mark(c, View.DIFFERENCE)) for c in step.cells if step.kind == "step")
 
 
-def _matrix(table: _Table, width: int) -> Iterator[str]:
+def _matrix(table: _Table, ranks: dict[str, int], width: int) -> Iterator[str]:
     """Yield sources down and numbered targets across, in bands that fit; the numbers are explained below."""
-    sources = list(dict.fromkeys(source for cells in table.values() for source in cells))
+    found = dict.fromkeys(source for cells in table.values() for source in cells)
+    sources = sorted(found, key=lambda source: ranks.get(source, len(ranks)))
     label = max((len(s) for s in sources), default=0)
     each = len(str(len(table))) + 2
     most = max(1, (width - label) // each)

@@ -9,6 +9,7 @@ from prober.model import (
     ClusterState,
     Direction,
     Flow,
+    IPBlock,
     LabelSelector,
     Lookup,
     NetworkPolicy,
@@ -18,6 +19,7 @@ from prober.model import (
     Rule,
     Service,
 )
+from prober.model.plan import PODS
 from prober.oracle import Ruling, judge
 from prober.workloads.services import Placed
 from prober.workloads.templates import RUNTIME_LABELS
@@ -77,7 +79,8 @@ def _rule(
     what = f"{policy.ref}, {direction.lower()} rule {number}"
     met: list[Pod] = []
     for peer in rule.peers:
-        if not isinstance(peer, PodPeer):
+        if isinstance(peer, IPBlock):
+            yield from _about_pods(what, rule, peer)
             continue
         theirs = [p for p in state.pods.values() if _meets(peer, p, policy, state)]
         met += theirs
@@ -97,6 +100,14 @@ def _rule(
             yield Remark(rule.at, f"{what}: no pod that {whose} has a port named {port.port}/{port.protocol}")
         elif isinstance(port.port, int):
             yield from _translated(what, rule, port.port, port.protocol, targets, state)
+
+
+def _about_pods(what: str, rule: Rule, block: IPBlock) -> Iterator[Remark]:
+    """Remark a block that takes in pods by their addresses: those of the lab are not those of anybody's cluster."""
+    if block.cidr.prefixlen and block.cidr.overlaps(PODS[0]) and not any(e.overlaps(PODS[0]) for e in block.excepts):
+        yield Remark(
+            rule.at, f"{what}: {block} takes in the lab's pods, which are in {PODS[0]}; yours may be elsewhere"
+        )
 
 
 def _translated(

@@ -141,7 +141,7 @@ def _why_not(version: str, group: str, kind: str) -> str:
         return _NOT_JUDGED
     if kind in _OUTSIDE:
         return _FROM_OUTSIDE
-    if kind == "Kustomization":
+    if kind in ("Kustomization", "Component") and group.startswith("kustomize"):
         return "it is not built: kustomize build DIRECTORY | prober run --policies - --workloads -"
     if kind in _MAKES_PODS or (group, kind) == ("serving.knative.dev", "Service"):
         return _PODS_UNKNOWN

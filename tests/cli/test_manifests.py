@@ -111,6 +111,16 @@ def test_stdin_is_piped_in(prober: Run, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.lab
+def test_large_input_is_told_what_it_costs(prober: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the first packet, with the flags that help."""
+    monkeypatch.setattr("prober.workloads.making.MANY_CELLS", 1)
+    err = prober("run", *FLAGS, "--only", "shop/web -> shop/db", "--budget", "90s")[2]
+
+    assert "prober: so many cells take at least " in err
+    assert "of --budget 1 min 30 s; --only 'NAMESPACE/any -> any' asks fewer" in err
+
+
+@pytest.mark.lab
 def test_run_proves_the_manifests(prober: Run, repository: Path) -> None:
     """With real packets: the proof, then what was read, the matrix, and the rule behind each mark."""
     code, out, _ = prober("run", *FLAGS, "--report", "json=out.json")

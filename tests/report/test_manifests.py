@@ -93,7 +93,7 @@ def test_marks_are_what_was_proved(tmp_path: Path) -> None:
     ran = replace(scenario(step(*cells)), path=found.scenario.path)
     page = reach(found, run(ran)).splitlines()
 
-    assert ["              1  2", "data/db       !", "shop/web         ~", "ext/internet     ?"] == page[2:6]
+    assert ["              1  2", "shop/web         ~", "data/db       !", "ext/internet     ?"] == page[2:6]
 
 
 def test_wide_matrix_comes_in_bands(tmp_path: Path) -> None:

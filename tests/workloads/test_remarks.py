@@ -19,6 +19,10 @@ NOBODY = (
     "8: shop/p, egress rule 1: its peer namespaceSelector name=data matches no pod: no namespace here has these labels"
 )
 PORT_80 = "7: shop/p, ingress rule 1: 80 is the port of svc/shop/web"
+LABS = (
+    "7: shop/p, ingress rule 1: ipBlock 10.0.0.0/8 takes in the lab's pods, which are in 10.244.0.0/14; "
+    "yours may be elsewhere"
+)
 HIDDEN = "{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: hidden}}}"
 
 
@@ -46,6 +50,7 @@ def remarked(tmp_path: Path, spec: str, *texts: str) -> list[str]:
             f"{TO_DB}\n  ports: [{{port: http}}]\n- {DNS}",
             "7: shop/p, egress rule 1: no pod that its peers match has a port named http/TCP",
         ),
+        ("podSelector: {}\ningress:\n- from: [{ipBlock: {cidr: 10.0.0.0/8}}]", LABS),
         (
             "podSelector: {}\npolicyTypes: [Ingress]\negress:\n- {}",
             "8: shop/p: its egress rules do not count, policyTypes lacks Egress",
@@ -74,6 +79,8 @@ def test_remark_has_its_line(spec: str, remark: str, tmp_path: Path) -> None:
         "podSelector: {matchLabels: {pod-template-hash: abc}}",  # nobody knows before it runs
         "podSelector: {}\ningress:\n- from: [{podSelector: {matchLabels: {job-name: x}}}]",
         "podSelector: {}\ningress:\n- from: [{ipBlock: {cidr: 192.0.2.0/24}}]\n  ports: [{port: http}]",
+        "podSelector: {}\ningress:\n- from: [{ipBlock: {cidr: 0.0.0.0/0, except: [10.0.0.0/8, 192.168.0.0/16]}}]",
+        "podSelector: {}\ningress:\n- from: [{ipBlock: {cidr: 0.0.0.0/0}}, {ipBlock: {cidr: 'fd00::/8'}}]",
         "podSelector: {}\ningress:\n- ports: [{port: 9999}]",  # who listens there need not say so
         "podSelector: {}\ningress:\n- from: [{namespaceSelector: {}}]",
         f"podSelector: {{}}\negress:\n- to: [{{namespaceSelector: {{}}}}]\n  ports: [{{port: sql}}]\n- {DNS}",
