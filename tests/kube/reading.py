@@ -37,7 +37,8 @@ def state_of(pods: Iterable[Json], namespaces: Iterable[Json], policies: Iterabl
 
 def policy(thing: Json) -> NetworkPolicy:
     """Return a NetworkPolicy; InputError where prober cannot read what the API server has taken."""
-    whole = {"apiVersion": manifest.API_VERSION, "kind": manifest.KIND, **thing}
+    metadata = {k: v for k, v in thing["metadata"].items() if k in ("name", "namespace")}  # the rest is the server's
+    whole = {"apiVersion": manifest.API_VERSION, "kind": manifest.KIND, **thing, "metadata": metadata}
     (found,) = manifest.load(json.dumps(whole), "the API server")
     return found.it
 

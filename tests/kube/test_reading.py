@@ -61,7 +61,14 @@ def test_rules_are_for_one_node() -> None:
 
 def test_policy_as_listed() -> None:
     """Items of a list carry neither kind nor version, and what the server adds does no harm."""
-    added = {"uid": "u", "resourceVersion": "7", "generation": 1, "creationTimestamp": "now", "managedFields": [{}]}
+    added = {
+        "generateName": "p-",
+        "uid": "u",
+        "resourceVersion": "7",
+        "generation": 1,
+        "creationTimestamp": "now",
+        "managedFields": [{}],
+    }
     spec = {"podSelector": {}, "policyTypes": ["Egress"]}
     found = policy({"metadata": {"namespace": "x", "name": "p", **added}, "spec": spec})
     assert frozenset({Direction.EGRESS}) == found.types
