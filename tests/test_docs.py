@@ -67,4 +67,5 @@ def _commands() -> list[tuple[str, str]]:
 def test_commands_are_commands(page: str, command: str) -> None:
     """Whatever a page tells the reader to type has flags that there are."""
     argv = shlex.split(re.split(r" (?:\||>>?|&&) ", command)[0], comments=True)
-    parser().parse_args([a for a in argv[1:] if a != "..."])
+    words = [a for a in argv[1:] if a != "..."]
+    parser(frozenset(words)).parse_args(words)
