@@ -42,7 +42,8 @@ def plan(args: Namespace) -> int:
     say("".join(f"{line}\n" for line in _where(args)))
     if manifests:
         say("\n" + overview(manifests))
-    found = shares(scenarios, args.jobs)
+    jobs = 1 if args.namespaces else args.jobs  # given namespaces are one topology's at a time
+    found = shares(scenarios, jobs)
     costs = []
     for share in found:
         theirs = list(_costs(share, args))
@@ -53,9 +54,9 @@ def plan(args: Namespace) -> int:
             before = scenario
     attempts = sum(c.attempts for each in costs for c in each)
     lengths = [sum(c.seconds for c in each) for each in costs]
-    seconds = max(max(lengths), sum(lengths) / args.jobs)
+    seconds = max(max(lengths), sum(lengths) / jobs)
     say(
-        f"\n{many(len(scenarios), 'scenario')} on {many(len(found), 'topology')}, {args.jobs} at once: "
+        f"\n{many(len(scenarios), 'scenario')} on {many(len(found), 'topology')}, {jobs} at once: "
         f"at least {many(attempts, 'attempt')} and {show_duration(seconds)}; "
         f"a step that does not agree takes up to {show_duration(args.settle)} longer, "
         f"a scenario at most {show_duration(args.budget)}\n"

@@ -133,6 +133,13 @@ def test_plan_tells_what_scenarios_share(prober: Run) -> None:
     assert "2 scenarios on 1 topology, " in out
 
 
+def test_plan_in_given_namespaces_is_one_at_a_time(prober: Run) -> None:
+    """Namespaces that somebody else made take one topology after the other, whatever --jobs says."""
+    _, out, _ = prober("plan", "s", "--cluster", "kube", "--namespaces", "a,b,c", "--jobs", "4")
+
+    assert "2 scenarios on 2 topologies, 1 at once: " in out
+
+
 def test_plan_takes_the_selection(prober: Run) -> None:
     """Tags and flows select in a plan as in a run."""
     _, out, _ = prober("plan", "s", "--tag", "idle", "--only", "shop/a -> any")
