@@ -98,13 +98,13 @@ def tell(path: str, events: Iterable[journal.Event]) -> Story:
 
 def _take_control(story: Story, before: Story | None) -> None:
     """Make the last control of the scenario before the first one of this, where it can be."""
-    last = before.phases[-1] if before and before.phases else None
-    if before is None or last is None or last.kind != "restore" or not before.ended or before.faults:
+    if before is None or not before.ended or before.faults:
         story.faults.append(f"{story.after} has no control to leave to it")
     elif before.state != story.state:
         story.faults.append(f"it begins otherwise than {story.after} began, whose control it takes over")
     else:
         name = f"control, the last one of {story.after}"
+        last = before.phases[-1]
         control = replace(last, step=0, kind="control", name=name, at=last.acted_at, acted=[], again={})
         story.phases.append(control)
         story.offsets.update(before.offsets)

@@ -38,6 +38,7 @@ from prober.model import (
     Topology,
 )
 from prober.outcomes import Status, Verdict
+from prober.progress import Progress
 from prober.result import RunResult
 from prober.verdict import judge
 from tests.running import Time, enforcing, ignoring, loaded, ran, still
@@ -51,7 +52,7 @@ TO_B = {"shop/c -> shop/b:80", "shop/c -> shop/b:53/udp"}
 CHANGE = DENY_B + (
     "  - name: change\n"
     "    label: {pods: {shop/b: {app: x, extra: y}}, namespaces: {shop: {team: t}}}\n"
-    "    add: {shop/d: {ports: [80]}}\n"
+    "    add: {shop/d: {ports: [80], node: 1}}\n"
     "    remove: shop/c\n"
 )
 NAMED = DENY_B.replace("namespaces:", "cells: named\nnamespaces:").replace(
@@ -117,8 +118,28 @@ def test_last_control_of_one_is_the_first_of_the_next() -> None:
     assert [(s.kind, {c.status for c in s.cells}) for s in first.steps] == [
         (s.kind, {c.status for c in s.cells}) for s in second.steps
     ]
-    assert second.steps[0].name == f"control, the last one of {S0}"
+    assert (f"control, the last one of {S0}", ()) == (second.steps[0].name, second.steps[0].actions)
     assert not any(isinstance(e, Reset) for e in events)
+
+
+def test_control_that_is_taken_over_is_told_as_it_was(time: Time) -> None:
+    """Its times are those of the control itself: not of the actions before it, nor of what came between."""
+
+    class Slow(FakeCluster):
+        def apply(self, action: Action) -> Action:
+            time.now += 5
+            return super().apply(action)
+
+    def wait(progress: Progress) -> None:
+        time.now += 7 if progress.done else 0
+
+    result, events = ran([DENY_B, DENY_B], [Slow(enforcing)], progress=wait)
+    restore, control = result.scenarios[0].steps[-1], result.scenarios[1].steps[0]
+    assert {0.0} == {c.agreed_after for c in control.cells}
+    assert restore.seconds - 5 == control.seconds
+    at = next(i for i, e in enumerate(events) if isinstance(e, TakenOver))
+    cut = judged(events[: at + 1], DENY_B, DENY_B).scenarios[1].steps[0]
+    assert {0.0} == {c.agreed_after for c in cut.cells}
 
 
 def test_last_control_asks_what_the_next_scenario_asks() -> None:
@@ -285,6 +306,23 @@ def test_interrupted_between_two() -> None:
     assert (130, 1) == (result.exit_code(), cluster.closed)
     assert [S0] == [e.scenario for e in events if isinstance(e, Opened)]
     assert "not run to its end" == result.scenarios[1].trouble
+
+
+def test_interrupted_after_one() -> None:
+    """Ctrl-C when a scenario has just ended: the next is not begun on its topology."""
+    stop = threading.Event()
+    cluster = FakeCluster(enforcing)
+    result, events = ran([DENY_B, DENY_B], [cluster], stop=stop, progress=lambda p: stop.set() if p.done else None)
+    assert (130, 1) == (result.exit_code(), cluster.closed)
+    assert [S0] == [e.scenario for e in events if isinstance(e, Opened)]
+
+
+def test_pod_that_came_and_went_leaves_no_control() -> None:
+    """A scenario that adds a pod and removes it again: the next one has a control of its own, as was planned."""
+    text = DENY_B + "  - {name: come, add: {shop/d: {}}}\n  - {name: go, remove: shop/d}\n"
+    result, events = ran([text, DENY_B], [FakeCluster(enforcing)])
+    assert (S0, PASS) == (result.scenarios[1].took_over, result.scenarios[1].status)
+    assert ["control", "step", "restore"] == kinds(events, S1)
 
 
 def test_what_cannot_run_here_is_left_out() -> None:
