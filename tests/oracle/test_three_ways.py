@@ -26,7 +26,8 @@ from prober.model import (
     Target,
 )
 from prober.oracle import Ruling, judge, matrix
-from tests.oracle.worlds import Manifest, addresses_of, labels, loaded, named, raw, second_opinion, specs
+from tests.oracle.naive import selects
+from tests.oracle.worlds import Manifest, addresses_of, labels, loaded, named, raw, second_opinion, selectors, specs
 
 NAMESPACES = ("x", "y", "z")
 _V4, _V6 = Family.IPV4, Family.IPV6
@@ -128,3 +129,13 @@ def test_oracle_and_naive_evaluator_agree_on_every_flow(
 ) -> None:
     """Whatever the cluster and its policies, independent readers of the specification rule every flow alike."""
     assert [] == disagreements(drawn, asked, family)
+
+
+@settings(max_examples=300, deadline=None)
+@given(selectors(NAMESPACES), labels, st.sampled_from(NAMESPACES))
+def test_selectors_take_whom_the_naive_evaluator_takes(selector: Manifest, given_labels: Manifest, name: str) -> None:
+    """Selectors, as they are read and matched, are what oracle and lab share: they have a check of their own."""
+    policy = next(iter(loaded([named("x", "p", {"podSelector": selector})]).policies.values()))
+    everything = {**given_labels, "kubernetes.io/metadata.name": name}
+    for carried in (given_labels, everything):
+        assert selects(selector, carried) is policy.pods.matches(carried)
