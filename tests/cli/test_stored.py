@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -44,6 +45,18 @@ def test_report_of_a_report_is_equal(prober: Run, leaked: Path) -> None:
     code, out, _ = prober("report", "leaked.json", "--format", "json")
 
     assert (1, Path("leaked.json").read_text()) == (code, out)
+
+
+def test_page_of_a_stored_run_is_that_of_the_run(prober: Run, lab: Callable[[Says], None]) -> None:
+    """The HTML page that a run writes is, byte for byte, the one that its json report is rendered to later."""
+    lab(leaking)
+    reports = ("--report", "json=r.json", "--report", "html=r.html")
+    assert 1 == prober("run", "s", "--settle", "300ms", "--quiet", *reports)[0]
+    assert 1 == prober("report", "r.json", "--format", "html", "--output", "again.html")[0]
+
+    page = Path("r.html").read_text()
+    assert page == Path("again.html").read_text()
+    assert f"<h4>{html.escape(LEAKING)}</h4>" in page
 
 
 def test_report_takes_a_bare_journal(prober: Run, leaked: Path) -> None:

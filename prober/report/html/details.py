@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from prober.durations import show_duration
@@ -79,16 +79,16 @@ def packed(details: Sequence[Detail]) -> str:
     """Return a step's cells as base64 of deflated JSON: a matrix of 10,000 says the same thing often, and is opened
     cell by cell; letters and digits cannot end the element that they stand in.
     """
-    said = json.dumps([_harmless(asdict(d)) for d in details], separators=(",", ":"))
-    return base64.b64encode(zlib.compress(said.encode("ascii"), 9)).decode("ascii")
+    said = json.dumps([_harmless(d) for d in details], separators=(",", ":"))
+    return base64.b64encode(zlib.compress(said.encode("ascii"))).decode("ascii")
 
 
-def _harmless(value: Any) -> Any:
+def _harmless(value: Detail | Attempt | tuple[Any, ...] | str) -> Any:
     """Return plain data whose every text is without what could turn the direction of writing."""
     match value:
-        case dict():
-            return {key: _harmless(inner) for key, inner in value.items()}
+        case str():
+            return printable(value)
         case tuple():
             return [_harmless(inner) for inner in value]
         case _:
-            return printable(value)
+            return {name: _harmless(getattr(value, name)) for name in value.__slots__}

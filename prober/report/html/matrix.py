@@ -25,17 +25,17 @@ _SMALL, _MIDDLE = 10, 40  # columns
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Square:
-    """One cell's place in the matrix: a class of the style sheet, and the text, for each view."""
+    """One cell's place in the matrix: its mark, and the style sheet's words for each view; those have marks too."""
 
     kind: str
     mark: str
-    expected: tuple[str, str]
-    observed: tuple[str, str]
+    expected: str
+    observed: str
 
     @property
     def agrees(self) -> bool:
         """Say whether all three views show the same."""
-        return (self.kind, self.mark) == self.expected == self.observed
+        return self.kind == self.expected == self.observed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +87,10 @@ def _lines(places: Sequence[Place]) -> Iterator[Line]:
 
 
 def _square(cell: CellResult) -> Square:
-    expected = _KINDS[cell.expected], mark(cell, View.EXPECTED)
-    observed = _KINDS[cell.observed], mark(cell, View.OBSERVED)
     passed = cell.status is Status.PASS
     return Square(
-        kind=expected[0] if passed else cell.status.lower(),
-        mark=expected[1] if passed else MARKS[cell.status],
-        expected=expected,
-        observed=observed,
+        kind=_KINDS[cell.expected] if passed else cell.status.lower(),
+        mark=mark(cell, View.EXPECTED) if passed else MARKS[cell.status],
+        expected=_KINDS[cell.expected],
+        observed=_KINDS[cell.observed],
     )

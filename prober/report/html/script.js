@@ -31,8 +31,8 @@
     const kind = kindOf(square);
     if (!square.firstChild) return "not asked";
     if (kind in WORDS) return `${WORDS[kind]}, as expected`;
-    const [expected, observed] = ["b.e", "b.o"].map((b) => square.querySelector(b)).map((b) => b && WORDS[b.classList.item(1)]);
-    return expected ? `${kind.toUpperCase()}: expected ${expected}, observed ${observed}` : kind.toUpperCase();
+    const [expected, observed] = ["e", "o"].map((view) => WORDS[Object.keys(WORDS).find((word) => square.classList.contains(view + word))]);
+    return `${kind.toUpperCase()}: expected ${expected}, observed ${observed}`;
   }
 
   // --- moving: one square of each matrix is in the page's order of focus, the arrow keys lead to the others

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prober.report.html.times import spreads
@@ -25,6 +25,7 @@ def test_figures_of_a_distribution() -> None:
 
 
 @given(TIMES)
+@settings(deadline=None)
 def test_every_time_is_in_one_bar(times: list[float]) -> None:
     """The bars hold every time once, are few enough to be seen, and stay within the drawing."""
     (found,) = spreads(run(scenario(step(*(cell(f"a/b -> c/d:{n}", agreed_after=t) for n, t in enumerate(times, 1))))))
