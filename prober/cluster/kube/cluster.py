@@ -116,6 +116,8 @@ class KubeCluster:
         )
         self._opened = ground
         self.at_once = _BEARABLE * len(nodes.usable)
+        if before:  # they may have more labels than the scenario asks for
+            ground.declared = replace(ground.declared, namespaces={n.name: n for n in self._namespaces(ground)})
         self._unseen = refuse_overlap(ground, ground.declared)
         self._settle_in(ground, topology)
         stored = making.make_services(ground, topology.services)

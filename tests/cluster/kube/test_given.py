@@ -26,6 +26,7 @@ from tests.kube.presence import until
 pytestmark = pytest.mark.kube
 
 GIVEN = ("team-a", "team-b", "team-c")
+TEAM_B = {"namespaceSelector": {"matchLabels": {"own": "team-b"}}}  # which no scenario asks for
 EITHER_WAY = {("", "pods/exec", "create")}  # what other servers and clients ask for instead of get
 _MADE = ("/apis/batch/v1/namespaces/{}/jobs", "/api/v1/namespaces/{}/pods", "/api/v1/namespaces/{}/services",
          "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
@@ -38,7 +39,7 @@ def roles(kube_steered: Cluster, tmp_path: Path) -> Iterator[Path]:
     everything = [one for one in manifest("rbac.yaml") if one["kind"] in ("Namespace", "ServiceAccount")]
     with kube_steered.api() as api:
         for name in GIVEN:
-            api.post("/api/v1/namespaces", {"metadata": {"name": name, "labels": {"team": "shop"}}})
+            api.post("/api/v1/namespaces", {"metadata": {"name": name, "labels": {"team": "shop", "own": name}}})
             for one in manifest("role.yaml"):
                 api.post(collection(one, name), one)
         for one in everything:
@@ -133,7 +134,7 @@ def test_roles_alone_prove_scenarios(roles: Path, kube_steered: Cluster) -> None
 
 
 def test_namespaces_that_others_use_are_refused(roles: Path, kube_steered: Cluster) -> None:
-    """One run at a time has a namespace, and none has one with somebody else's pods in it."""
+    """One run at a time has a namespace, none has one with pods of others, or one whose labels are let in somewhere."""
     first, second = given(kube_steered, roles, run_id="first"), given(kube_steered, roles, run_id="second")
     one, other = first.make(), second.make()
     second.nodes()
@@ -145,6 +146,13 @@ def test_namespaces_that_others_use_are_refused(roles: Path, kube_steered: Clust
     one.close()
 
     with kube_steered.api() as api:
+        own = {"metadata": {"name": "real"}, "spec": {"podSelector": {}, "ingress": [{"from": [TEAM_B]}]}}
+        real = api.post("/apis/networking.k8s.io/v1/namespaces/default/networkpolicies", own)
+        overlooked = connect(target(kube_steered, namespaces=GIVEN)).make()
+        with pytest.raises(ClusterError, match="default/real of this cluster would let the pod bank/b in"):
+            overlooked.open(TOPOLOGY)
+        overlooked.close()
+        api.delete(f"/apis/networking.k8s.io/v1/namespaces/default/networkpolicies/{real['metadata']['name']}")
         spec = {"containers": [{"name": "c", "image": "registry.invalid/theirs:1"}]}
         api.post("/api/v1/namespaces/team-b/pods", {"metadata": {"name": "theirs"}, "spec": spec})
         with pytest.raises(ClusterError, match="namespace team-b has a pod that is not this run's, theirs"):
