@@ -86,10 +86,11 @@ payments.assert_allowed("payments/api -> marketing/web:80")
 payments.assert_enforced()
 payments.service("payments/db", selector={"app": "postgres"}, ports=[5432])
 payments.assert_denied("marketing/web -> payments/api:8080")
+payments.assert_denied("marketing/web -> payments/api:8080/ipv6")
 """
     quick(written(pytester, body), "--prober-report", "json=out.json").assert_outcomes(passed=1)
 
-    assert 2 == len(told(pytester))
+    assert 3 == len(told(pytester))
 
 
 def test_without_policies_all_is_open(quick: Session, pytester: pytest.Pytester) -> None:
