@@ -230,7 +230,7 @@ def test_scenario_says_why_it_was_not_proved() -> None:
 
 def test_page_carries_every_cell() -> None:
     """Each cell of each step is packed in the order of its squares, and opens to what is known of it."""
-    cells = (LEAKED, DENIED, replace(BROKEN, agreed_after=1.5))
+    cells = (LEAKED, DENIED, replace(BROKEN, agreed_after=1.5), CELLS[-1])
     (found,) = opened(render(run(scenario(step(*cells)))))
     assert {str(c.flow) for c in cells} == {c["flow"] for c in found}
     broken = next(c for c in found if c["status"] == "BREAK")

@@ -36,6 +36,13 @@ def test_every_time_is_in_one_bar(times: list[float]) -> None:
     assert 6 >= len(found.ticks)
 
 
+def test_only_what_had_to_change_is_timed() -> None:
+    """A cell that a step leaves denied, and that never disagreed, had nothing to wait for and is not in the picture."""
+    before, kept, new = cell("a/b -> c/d:80"), cell("a/b -> c/d:80", agreed_after=9.0), cell("a/b -> c/d:81")
+    (found,) = spreads(run(scenario(step(before), step(kept, new))))
+    assert {"cells": "2", "median": "300 ms", "99 %": "300 ms", "slowest": "300 ms"} == dict(found.figures)
+
+
 def test_both_directions_are_apart() -> None:
     """Times to enforce and to release are two distributions; where nothing was measured there is none."""
     both = run(scenario(step(cell("a/b -> c/d:80"), cell("a/b -> c/d:81", "ALLOWED"))))
