@@ -59,6 +59,11 @@ def with_witnesses(topology: Topology) -> Topology:
     return replace(topology, namespaces=(*topology.namespaces, Namespace(name=WITNESSES)), pods=(*topology.pods, *pods))
 
 
+def is_witness(source: Source) -> bool:
+    """Say whether a source is a witness, which asks before the others do."""
+    return isinstance(source, PodRef) and source.namespace == WITNESSES
+
+
 def vouchers(flow: Flow, state: ClusterState) -> tuple[Flow, ...]:
     """Return the flows that must connect in a round for a denial in that round to count; none: nothing can."""
     match flow.target:

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from prober.cells import probe
+from prober.cells import is_witness, probe
 from prober.cluster.base import Cluster
 from prober.errors import ClusterError
 from prober.journal import Arrived, Attempt, Clock, Journal, RoundEnded, RoundStarted
@@ -27,6 +27,7 @@ class RoundInFlight:
 
     number: int
     at: float  # when it was asked for; then when its last stream began
+    ahead: int = 0  # streams of witnesses that have not ended
     unbegun: int = 0  # streams that wait for a worker or for slots
     seen: dict[Flow, Outcome] = field(default_factory=dict)
     last_connected: float = 0.0
@@ -84,11 +85,15 @@ class Observer:
         self._on_seen = on_seen
         self._slots = Slots(cluster.at_once)
         self._rounds = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._went_ahead = threading.Condition(self._lock)
         self.trouble: ClusterError | None = None  # the first stream's that failed
 
     def start(self, step: int, flows: Sequence[Flow], state: ClusterState) -> RoundInFlight:
-        """Begin one attempt at each flow, each source's in one stream."""
+        """Begin one attempt at each flow, each source's in one stream; the others' once the witnesses have answered.
+
+        So a way is known to be open before silence on it is taken for a denial: later, an outage may be over.
+        """
         this = RoundInFlight(number=self._rounds, at=clock())
         self._rounds += 1
         self._journal.write(RoundStarted(scenario=self._scenario, step=step, round=this.number, at=this.at))
@@ -96,7 +101,8 @@ class Observer:
         for flow in flows:
             by_source.setdefault(flow.source, []).append(flow)
         this.unbegun = len(by_source)
-        for source, theirs in by_source.items():
+        this.ahead = sum(map(is_witness, by_source))
+        for source, theirs in sorted(by_source.items(), key=lambda one: not is_witness(one[0])):
             stream = self._executor.submit(self._stream, step, this, source, theirs, state)
             stream.add_done_callback(lambda _: self._on_seen())
             this.streams.append(stream)
@@ -119,12 +125,21 @@ class Observer:
     def _stream(
         self, step: int, this: RoundInFlight, source: Source, flows: Sequence[Flow], state: ClusterState
     ) -> None:
-        with self._slots.taken(min(len(flows), AT_ONCE)):
+        if not is_witness(source):
             with self._lock:
-                this.unbegun -= 1
-                this.at = clock()
-            self._on_seen()
-            self._stream_now(step, this, source, flows, state)
+                self._went_ahead.wait_for(lambda: this.ahead == 0)
+        try:
+            with self._slots.taken(min(len(flows), AT_ONCE)):
+                with self._lock:
+                    this.unbegun -= 1
+                    this.at = clock()
+                self._on_seen()
+                self._stream_now(step, this, source, flows, state)
+        finally:
+            if is_witness(source):
+                with self._lock:
+                    this.ahead -= 1
+                    self._went_ahead.notify_all()
 
     def _stream_now(
         self, step: int, this: RoundInFlight, source: Source, flows: Sequence[Flow], state: ClusterState

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from prober import journal
 from prober.assess import DENIALS, Reading
-from prober.cells import WITNESSES, lookup_leg, service_of, vouchers
+from prober.cells import WITNESSES, is_witness, lookup_leg, service_of, vouchers
 from prober.expect import Expected
 from prober.model import ClusterState, Flow, HostName, PodRef, Protocol
 from prober.oracle import Ruling
@@ -38,6 +38,7 @@ class Proofs:
         self._chapters = chapters
         self._controls = {c.told.kind: c for c in chapters if c.told.kind != "step"}
         self._connected = {kind: _connected(c) for kind, c in self._controls.items()}
+        self._places: dict[int, dict[str, int]] = {}  # by round: when each flow's answer came in
 
     def reading(self, chapter: Chapter, flow: Flow, wanted: Expected, round_: Round) -> Reading:
         """Return what one attempt at a cell means."""
@@ -93,11 +94,20 @@ class Proofs:
             attempt = round_.attempts.get(str(voucher))
             if attempt is None or seen(attempt) is not Outcome.CONNECTED:
                 return f"{_not_alive(voucher)} gave {attempt.outcome if attempt else 'no answer'}"
+            if is_witness(voucher.source) and not self._before(voucher, flow, round_):
+                return f"{voucher} was not asked before it"  # an outage may have ended in between
         service = service_of(flow, chapter.state)
         if service and str(service) not in round_.ready:  # without one, kube-proxy itself refuses
             return f"{service} had no ready backend then"
         kind = "control" if self._can_have(chapter, flow, "control") else "restore"
         return self._unlike(chapter, flow, round_, kind)
+
+    def _before(self, voucher: Flow, flow: Flow, round_: Round) -> bool:
+        """Say whether one answer of a round came in before another: what asks later is begun after that."""
+        if round_.number not in self._places:
+            self._places[round_.number] = {name: i for i, name in enumerate(round_.attempts)}
+        places = self._places[round_.number]
+        return places[str(voucher)] < places[str(flow)]
 
     def _can_have(self, chapter: Chapter, flow: Flow, kind: str) -> bool:
         """Say whether a control asks this very cell: not the earlier for a pod that a step adds, not the later for one

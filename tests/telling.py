@@ -8,7 +8,7 @@ from functools import cache
 from itertools import count
 from typing import Any
 
-from prober.cells import round_of, with_witnesses
+from prober.cells import is_witness, round_of, with_witnesses
 from prober.expect import expectations, unprobeable
 from prober.flows import parse_flow
 from prober.journal import (
@@ -141,7 +141,7 @@ class Journalist:
         for source in dict.fromkeys(f.source for f in flows):
             at = self.now()
             self.events.append(Clock(scenario=PATH, round=number, source=str(source), uptime=at + 1000, at=at))
-        for flow in flows:
+        for flow in sorted(flows, key=lambda f: not is_witness(f.source)):
             good = GOOD[expected[flow].verdict] if flow in expected else Outcome.CONNECTED
             if str(flow) not in this.missing:
                 self.events.append(self._attempt(step, number, flow, this.seen.get(str(flow), good)))

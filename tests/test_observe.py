@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -147,6 +148,29 @@ def test_replaced_pod_shows_at_the_rounds_end() -> None:
     _, events, _ = observed(cluster)
     assert isinstance(events[-1], RoundEnded)
     assert events[-1].pods["shop/b"][0] == "shop/b#1"
+
+
+@pytest.mark.parametrize("workers", [1, 2, 8])
+def test_witnesses_answer_before_others_are_asked(workers: int) -> None:
+    """Rule 1: an outage that ends while a round is under way must not look like an open way and a denial."""
+    cluster = FakeCluster(enforcing)
+    cluster.open(with_witnesses(loaded(DENY_B).topology))
+    flows = round_of(FLOWS, cluster.state)
+    begun: list[str] = []
+
+    class Slow(FakeCluster):
+        def stream(self, source: Any, request: str) -> Iterator[str]:
+            begun.append(str(source))
+            for line in super().stream(source, request):
+                time.sleep(0.02 if "witness" in str(source) else 0)  # no condition: time is what a busy machine takes
+                yield line
+            begun.append(f"end of {source}")
+
+    _, events, _ = observed(Slow(enforcing), flows, rounds=2, workers=workers)
+    asked = [e.flow for e in events if isinstance(e, Attempt) and e.round == 1]
+    last = max(i for i, flow in enumerate(asked) if flow.startswith("prober-witness/"))
+    assert all(flow.startswith("prober-witness/") for flow in asked[:last])
+    assert {"prober-witness/witness-1", "prober-witness/witness-2"} >= {s for s in begun[:2] if "end" not in s}
 
 
 @pytest.mark.parametrize("number", [1, 3, 100])

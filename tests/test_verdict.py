@@ -538,6 +538,17 @@ def test_denial_counts_only_where_the_way_was_open() -> None:
     assert verdict_of(A_B, DENY_B, steps=[[Told(seen={WAY: "TIMED_OUT"}), Told(), Told()]]).status is PASS
 
 
+def test_way_that_was_asked_later_proves_nothing() -> None:
+    """Rule 1: what was silent in an outage is not denied because the way was open after it."""
+    events = journal(DENY_B)
+    late = [e for e in events if isinstance(e, Attempt) and e.flow == WAY]
+    rest = [e for e in events if e not in late]
+    for one in late:
+        rest.insert(next(i for i, e in enumerate(rest) if isinstance(e, RoundEnded) and e.round == one.round), one)
+    found = cell(judged(tuple(rest), DENY_B), A_B)
+    assert (UNKNOWN, True) == (found.status, f"{WAY} was not asked before it" in found.reason)
+
+
 def test_external_source_is_judged_by_its_target() -> None:
     """Rule 1: a flow from outside needs the pod alive, and both controls."""
     flow = "ext/partner -> shop/a:80"
