@@ -26,7 +26,7 @@ from prober.evidence import Evidence
 from prober.journal import Journal
 from prober.outcomes import Status
 from prober.progress import Display, ignored
-from prober.report.manifests import overview, reach
+from prober.report.manifests import notes, overview, reach
 from prober.result import RunResult
 from prober.runner import Settings
 from prober.scenario import Scenario
@@ -139,7 +139,7 @@ def _prove(
                 cluster_name=backend.name,
                 canaries=backend.canaries,
                 facts=evidence.plain(signed(backend.survey(), args.typed)),
-                remarks=backend.remarks,
+                remarks=(*backend.remarks, *(notes(manifests) if manifests else ())),
             )
         finally:
             try:
@@ -198,5 +198,5 @@ def _report(args: Namespace, result: RunResult, log: Journal, manifests: Manifes
             complain(f"prober: report {error}")
     if manifests and ("text", STDOUT) in targets and not args.redact:  # it is full of names
         page = reach(manifests, result, width=width(sys.stdout), verbose=args.verbose)
-        say(f"\n{overview(manifests, verbose=args.verbose)}\n{page}")
+        say(f"\n{overview(manifests, noted=True)}\n{page}")
     return not errors

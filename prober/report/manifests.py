@@ -27,8 +27,8 @@ def intent(manifests: Manifests) -> tuple[str, ...]:
     return tuple(str(m) for m in contradictions(step, manifests.state, families, by_line=True))
 
 
-def overview(manifests: Manifests, *, verbose: bool = False) -> str:
-    """Return what was read, what of it is not represented, and what there is to remark."""
+def overview(manifests: Manifests, *, verbose: bool = False, noted: bool = False) -> str:
+    """Return what was read, what of it is not represented, and what there is to remark; without these if `noted`."""
     topology = manifests.scenario.topology
     counted = [
         many(len(manifests.state.policies), "policy"),
@@ -43,12 +43,17 @@ def overview(manifests: Manifests, *, verbose: bool = False) -> str:
         )
     if manifests.passed:
         lines.append(f"  no say here: {', '.join(f'{n} {kind}' for kind, n in manifests.passed.most_common())}")
-    for title, members in (("not represented", manifests.listed), ("remarks", manifests.remarks)):
+    for title, members in () if noted else (("not represented", manifests.listed), ("remarks", manifests.remarks)):
         shown = len(members) if verbose else _LISTED
         lines += [f"{title}:"] * bool(members) + [f"  {one_line(str(m))}" for m in members[:shown]]
         if len(members) > shown:
             lines.append(f"  and {len(members) - shown} more (--verbose lists them)")
     return "\n".join(lines) + "\n"
+
+
+def notes(manifests: Manifests) -> tuple[str, ...]:
+    """Return what every report says of manifests: what of them is not represented, and what there is to remark."""
+    return (*(f"not represented: {one}" for one in manifests.listed), *map(str, manifests.remarks))
 
 
 def reach(manifests: Manifests, result: RunResult | None, *, width: int = 100, verbose: bool = False) -> str:

@@ -121,6 +121,19 @@ def test_large_input_is_told_what_it_costs(prober: Run, monkeypatch: pytest.Monk
 
 
 @pytest.mark.lab
+def test_every_report_says_what_is_not_represented(prober: Run, repository: Path) -> None:
+    """A reader of the file alone must not believe that all of the manifests was proved."""
+    ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web, namespace: shop}\n"
+    (repository / "ingress.yaml").write_text(ingress)
+    formats = ("text", "html", "markdown", "junit", "json")
+    prober("run", *FLAGS, *(word for f in formats for word in ("--report", f"{f}=out.{f}")))
+
+    assert dict.fromkeys(formats, True) == {
+        f: "not represented: Ingress shop/web" in Path(f"out.{f}").read_text() for f in formats
+    }
+
+
+@pytest.mark.lab
 def test_run_proves_the_manifests(prober: Run, repository: Path) -> None:
     """With real packets: the proof, then what was read, the matrix, and the rule behind each mark."""
     code, out, _ = prober("run", *FLAGS, "--report", "json=out.json")

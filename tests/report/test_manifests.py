@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from prober.outcomes import Status, Verdict
-from prober.report.manifests import intent, overview, reach
+from prober.report.manifests import intent, notes, overview, reach
 from prober.workloads import Manifests
 from tests.report.build import cell, run, scenario, step
 from tests.workloads.written import deployment, made, service
@@ -41,6 +41,8 @@ def test_overview_says_what_is_there_and_what_is_not(tmp_path: Path) -> None:
     assert "not represented:" == lines[2]
     assert lines[3].startswith(f"  Ingress shop/x ({tmp_path}/all.yaml:29): what comes through it")
     assert ["remarks:", f"  {tmp_path}/all.yaml:33: Service shop/gone selects no pod"] == lines[4:]
+    assert lines[:2] == overview(found, noted=True).splitlines()
+    assert [f"not represented: {lines[3].strip()}", lines[5].strip()] == list(notes(found))
 
 
 def test_many_lines_are_cut_unless_all_are_asked_for(tmp_path: Path) -> None:
