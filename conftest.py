@@ -8,6 +8,11 @@ pytest_plugins = ["pytester"]
 collect_ignore = ["tests/data"]  # scenario files that are wrong on purpose are no tests of their own
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes minutes: the rest runs beside it on the other worker."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _lab_can_run(request: pytest.FixtureRequest) -> None:
     """Stop at once, with the reason and the remedy, where tests of the lab are asked for and it cannot run."""

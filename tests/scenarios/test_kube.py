@@ -11,7 +11,7 @@ from tests.cli.test_kube import there
 from tests.kube.cluster import Cluster
 from tests.scenarios.test_library import LIBRARY
 
-pytestmark = pytest.mark.kube
+pytestmark = [pytest.mark.kube, pytest.mark.long]
 
 
 def test_covering_part_is_green(prober: Run, kube_nft: Cluster) -> None:
