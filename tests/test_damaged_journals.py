@@ -39,6 +39,7 @@ from tests.telling import (
     DENY_B,
     OK,
     PATH,
+    WAY,
     Journalist,
     Told,
     cell,
@@ -278,7 +279,7 @@ def test_any_field_of_any_event_may_be_anything_of_its_type(data: st.DataObject)
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(_PICKED, st.sampled_from([*Outcome, "LATER"])), max_size=8), st.integers(0, 2))
 def test_whatever_was_seen_a_denial_that_passes_has_all_its_evidence(seen: list[tuple[int, str]], hold: int) -> None:
-    """Outcomes at random all over a run: what passes has its controls, its living target and its row of denials."""
+    """Outcomes at random all over a run: what passes has its controls, living target, way and row of denials."""
     events = list(journal(hold=hold, control=[OK, OK], steps=[[OK] * 4], restore=[OK, OK]))
     attempts = [i for i, e in enumerate(events) if isinstance(e, Attempt)]
     for pick, outcome in seen:
@@ -294,10 +295,12 @@ def test_whatever_was_seen_a_denial_that_passes_has_all_its_evidence(seen: list[
     for _, flow in proved(judged(events)):
         own = f"{flow.split(' -> ')[1].rsplit(':', 1)[0]} -> {flow.split(' -> ')[1]}"
         first, row, last = by_flow[flow][:2], by_flow[flow][2:6], by_flow[flow][6:]
-        alive = by_flow[own][2:6]
+        alive, way = by_flow[own][2:6], by_flow[WAY][2:6]
         assert "CONNECTED" in first
         assert "CONNECTED" in last
-        good = "".join("D" if o in denials and a == "CONNECTED" else "x" for o, a in zip(row, alive, strict=True))
+        good = "".join(
+            "D" if o in denials and a == w == "CONNECTED" else "x" for o, a, w in zip(row, alive, way, strict=True)
+        )
         assert "D" * (hold + 1) in good
         assert good.endswith("D")
         assert "CONNECTED" not in row[good.index("D" * (hold + 1)) :]
