@@ -21,6 +21,7 @@ from prober.canary import NOBODY
 from prober.cluster.kube import connection, shell
 from tests.cli.conftest import Run
 from tests.kube.cluster import Cluster
+from tests.kube.leftovers import left
 from tests.kube.presence import until
 
 pytestmark = pytest.mark.kube
@@ -34,17 +35,6 @@ def there(cluster: Cluster, *, pods: bool = True) -> list[str]:
     return ["--cluster", "kube", "--kubeconfig", str(cluster.kubeconfig), *image]
 
 
-def left(cluster: Cluster, run: str) -> list[str]:
-    """Return the namespaces of a run that are there and are not about to go."""
-    with cluster.api() as api:
-        found = api.get("/api/v1/namespaces")["items"]
-    return [
-        n["metadata"]["name"]
-        for n in found
-        if n["metadata"].get("labels", {}).get("prober/run") == run and "deletionTimestamp" not in n["metadata"]
-    ]
-
-
 def test_seeds_are_green(prober: Run, kube_nft: Cluster) -> None:
     """Where policies are enforced the canary and the scenarios are proved, and nothing is left behind."""
     seeds = [SEEDS / f"{name}.scenario.yaml" for name in ("test-enforcement", "default-deny-all", "both-sides")]
@@ -54,7 +44,7 @@ def test_seeds_are_green(prober: Run, kube_nft: Cluster) -> None:
     result = json.loads(out)
     assert ["PASS"] * 4 == [s["status"] for s in result["scenarios"]]
     assert result["cluster"].startswith(f"kube: {kube_nft.context}, https://")
-    assert [] == left(kube_nft, result["run"])
+    assert [] == left(kube_nft, {result["run"]})
 
 
 def test_nobody_enforces(prober: Run, kube_none: Cluster) -> None:
@@ -124,7 +114,7 @@ def test_interrupted_run_reports_and_leaves_nothing(number: signal.Signals, kube
 
     assert 130 == process.returncode, out + err
     assert "interrupted: these are the results so far" in out
-    assert [] == left(kube_nft, run)
+    assert [] == left(kube_nft, {run})
 
 
 def test_killed_run_is_cleaned_up(prober: Run, kube_nft: Cluster, state: Path) -> None:
@@ -134,11 +124,11 @@ def test_killed_run_is_cleaned_up(prober: Run, kube_nft: Cluster, state: Path) -
         process.kill()
         process.communicate(timeout=30)
 
-    assert left(kube_nft, run)
+    assert left(kube_nft, {run})
     code, out, _ = prober("clean", *there(kube_nft, pods=False), "--run", run, "--dry-run")
-    assert (0, True, True) == (code, "would remove what 1 of 1 runs have left" in out, bool(left(kube_nft, run)))
+    assert (0, True, True) == (code, "would remove what 1 of 1 runs have left" in out, bool(left(kube_nft, {run})))
     code, out, err = prober("clean", *there(kube_nft, pods=False), "--run", run)
-    assert (0, True, []) == (code, f"  removed run {run} of " in out, left(kube_nft, run)), out + err
+    assert (0, True, []) == (code, f"  removed run {run} of " in out, left(kube_nft, {run})), out + err
 
 
 def test_api_server_that_hangs_for_good(

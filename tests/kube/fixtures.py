@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from tests.kube.cluster import Cluster
+from tests.kube.leftovers import left
 from tests.kube.settings import Engine, Settings
 
 
@@ -48,6 +49,7 @@ def kube_steered(_own_cluster: Cluster) -> Iterator[Cluster]:
         _own_cluster.daemon(name).start()
     _own_cluster.enforce()
     assert dict.fromkeys(ended, -9) == ended, "a daemon ended of itself"
+    assert [] == left(_own_cluster), "the next test would meet what this one left"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,6 +16,7 @@ import pytest
 from tests.cluster.lab.processes import children
 from tests.kube.cluster import Cluster
 from tests.kube.fixtures import _own_cluster, kube_nft, kube_none, kube_steered
+from tests.kube.leftovers import left
 from tests.kube.presence import until
 from tests.pytest_plugin.conftest import ROOT, Session, loaded
 
@@ -40,17 +41,6 @@ def test_denied(prober_topology):
 
 def there(cluster: Cluster) -> list[str]:
     return ["--cluster", "kube", "--prober-kubeconfig", str(cluster.kubeconfig), "--prober-image", IMAGE]
-
-
-def left(cluster: Cluster, runs: set[str]) -> list[str]:
-    """Return the namespaces of these runs that are there and are not about to go."""
-    with cluster.api() as api:
-        found = api.get("/api/v1/namespaces")["items"]
-    return [
-        n["metadata"]["name"]
-        for n in found
-        if n["metadata"].get("labels", {}).get("prober/run") in runs and "deletionTimestamp" not in n["metadata"]
-    ]
 
 
 def runs(base: Path) -> set[str]:

@@ -15,6 +15,7 @@ from prober.progress import Progress
 from prober.result import CellResult, RunResult
 from tests.cluster.kube.proving import QUICK, TWO, once, proved, reach, scenario, seeds, target
 from tests.kube.cluster import Cluster
+from tests.kube.leftovers import left
 
 pytestmark = pytest.mark.kube
 
@@ -41,8 +42,7 @@ def test_seeds_pass(deny: str, kube_steered: Cluster) -> None:
     found = statuses(result)
     assert {"external-egress": Status.SKIPPED} == {name: s for name, s in found.items() if s is not Status.PASS}
     assert 0 == result.exit_code()
-    with kube_steered.api() as api:
-        assert [] == api.get("/api/v1/namespaces", {"labelSelector": "prober/run"})["items"]
+    assert [] == left(kube_steered)
 
 
 def test_nobody_enforces(kube_none: Cluster) -> None:
@@ -158,7 +158,12 @@ def test_outage_for_good_ends_the_run(kube_steered: Cluster, monkeypatch: pytest
     result = proved(kubernetes, [scenario()], progress=once("step", kube_steered.api_server.stop))
     kubernetes.connection.close()
     kube_steered.api_server.start()
+    remains = left(kube_steered)
+    with kube_steered.api() as api:
+        for name in remains:
+            api.delete(f"/api/v1/namespaces/{name}")
 
+    assert remains
     assert 3 == result.exit_code()
     assert "is not reached" in result.scenarios[0].trouble
     assert "prober clean --cluster kube --run" in result.scenarios[0].trouble
