@@ -10,13 +10,14 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from prober.cells import is_witness, probe
+from prober.cells import probe
 from prober.cluster.base import Cluster
 from prober.errors import ClusterError
 from prober.journal import Arrived, Attempt, Clock, Journal, RoundEnded, RoundStarted
 from prober.model import ClusterState, Flow, Source
 from prober.outcomes import Outcome
 from prober.probe import AT_ONCE, Answer, ClockLine, Probe, command, outcome, read_line, request
+from prober.vouching import is_witness
 
 clock = time.monotonic
 

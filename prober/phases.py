@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 
 from prober.assess import DENIALS
-from prober.cells import lookup_leg, round_of, service_of, vouchers
+from prober.cells import lookup_leg, service_of
 from prober.cluster.base import Cluster
 from prober.errors import ProberError
 from prober.expect import Expected, unprobeable
@@ -15,6 +15,7 @@ from prober.journal import Attempt, Event, Journal
 from prober.model import ClusterState, Flow, HostName
 from prober.observe import Observer, RoundInFlight, clock
 from prober.outcomes import Outcome, Verdict
+from prober.vouching import Vouching
 
 SOONEST = 0.25  # seconds from a round that disagrees to the next: how finely the time to enforce is measured
 GLANCE = 0.5  # seconds between looks at the stop signal while nothing arrives
@@ -58,7 +59,8 @@ class Phases:
     def converge(self, step: int, state: ClusterState, expected: Mapping[Flow, Expected], needed: int) -> bool:
         """Send rounds until `needed` in a row agree; False where they did not within the time to settle."""
         wanted = {f: e.verdict for f, e in expected.items() if not unprobeable(f)}
-        flows = round_of(tuple(wanted), state)
+        vouching = Vouching(state)
+        flows = vouching.round_of(tuple(wanted))
         if not flows:
             return True
         deadline = clock() + self._settle
@@ -70,7 +72,7 @@ class Phases:
                 if not this.done and all(s.done() for s in this.streams):
                     self._observer.finish(step, this)
             for i, this in enumerate(rounds[bad + 1 :], start=bad + 1):
-                if _disagreeing(this, wanted, state):
+                if _disagreeing(this, wanted, vouching):
                     bad = i
             good = rounds[bad + 1 :]
             under_way = any(not r.done for r in rounds)
@@ -81,7 +83,7 @@ class Phases:
             late = bool(rounds) and due > deadline and not (good and good[0].done)
             if late and not under_way:
                 return False
-            self._check(rounds, wanted, state)
+            self._check(rounds, wanted, vouching)
             # a round whose streams still wait would meet the next one's: two samples of one moment hold nothing
             queued = bool(rounds) and rounds[-1].unbegun > 0
             if len(good) < needed and not late and not queued:
@@ -103,7 +105,7 @@ class Phases:
             return last.at + self._timeout
         return last.at + min(self._timeout, max(SOONEST, 2 * (last.last_connected - last.at)))
 
-    def _check(self, rounds: list[RoundInFlight], wanted: Mapping[Flow, Verdict], state: ClusterState) -> None:
+    def _check(self, rounds: list[RoundInFlight], wanted: Mapping[Flow, Verdict], vouching: Vouching) -> None:
         if self._observer.trouble:
             raise self._observer.trouble
         if self._stop.is_set():
@@ -111,7 +113,7 @@ class Phases:
         if clock() > self._until:
             raise OutOfTimeError("its time is used up (--budget); what was seen so far is judged")
         if rounds:
-            self._progress(rounds[-1].number, _disagreeing(rounds[-1], wanted, state))
+            self._progress(rounds[-1].number, _disagreeing(rounds[-1], wanted, vouching))
 
 
 def disagreeing(
@@ -128,14 +130,14 @@ def disagreeing(
     return found
 
 
-def _disagreeing(this: RoundInFlight, wanted: Mapping[Flow, Verdict], state: ClusterState) -> list[Flow]:
+def _disagreeing(this: RoundInFlight, wanted: Mapping[Flow, Verdict], vouching: Vouching) -> list[Flow]:
     """Return the cells that disagree so far: at once those that cannot agree any more, the rest at the round's end."""
     seen = dict(this.seen)
     return [
         f
         for f, v in wanted.items()
-        if (not _agrees(f, v, seen, state) and (this.done or _cannot_agree(f, v, seen, state)))
-        or (v is Verdict.DENIED and this.done and not _is_ready(f, this, state))
+        if (not _agrees(f, v, seen, vouching) and (this.done or _cannot_agree(f, v, seen, vouching)))
+        or (v is Verdict.DENIED and this.done and not _is_ready(f, this, vouching.state))
     ]
 
 
@@ -145,21 +147,20 @@ def _is_ready(flow: Flow, this: RoundInFlight, state: ClusterState) -> bool:
     return service is None or str(service) in this.ready
 
 
-def _cannot_agree(flow: Flow, wanted: Verdict, seen: Mapping[Flow, Outcome], state: ClusterState) -> bool:
+def _cannot_agree(flow: Flow, wanted: Verdict, seen: Mapping[Flow, Outcome], vouching: Vouching) -> bool:
     """Say whether what came in of a round so far already speaks against the cell."""
     match wanted:
         case Verdict.ALLOWED:
             return flow in seen
         case Verdict.DENIED:
-            vouching = vouchers(flow, state)
             return seen.get(flow) is Outcome.CONNECTED or any(
-                v in seen and seen[v] is not Outcome.CONNECTED for v in vouching
+                v in seen and seen[v] is not Outcome.CONNECTED for v in vouching.of(flow)
             )
         case Verdict.UNKNOWN:
             return False
 
 
-def _agrees(flow: Flow, wanted: Verdict, seen: Mapping[Flow, Outcome], state: ClusterState) -> bool:
+def _agrees(flow: Flow, wanted: Verdict, seen: Mapping[Flow, Outcome], vouching: Vouching) -> bool:
     outcome = seen.get(flow)
     match wanted:
         case Verdict.ALLOWED:
@@ -172,4 +173,4 @@ def _agrees(flow: Flow, wanted: Verdict, seen: Mapping[Flow, Outcome], state: Cl
                 and isinstance(flow.target, HostName)
                 and seen.get(lookup_leg(flow)) in DENIALS
             )
-            return denied and all(seen.get(v) is Outcome.CONNECTED for v in vouchers(flow, state))
+            return denied and all(seen.get(v) is Outcome.CONNECTED for v in vouching.of(flow))

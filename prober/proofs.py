@@ -7,27 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from prober import journal
 from prober.assess import DENIALS, Reading
-from prober.cells import WITNESSES, is_witness, lookup_leg, service_of, vouchers
+from prober.cells import lookup_leg, service_of
 from prober.expect import Expected
 from prober.model import ClusterState, Flow, HostName, PodRef, Protocol
 from prober.oracle import Ruling
 from prober.oracle.judgement import Role
 from prober.outcomes import Outcome, Verdict
 from prober.story import PhaseStory, Round, Story
+from prober.vouching import Vouching, is_witness
 
 _NO_NONCE = "-"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Chapter:
     """A phase as it was told, with the state after its actions and what should be in it."""
 
     told: PhaseStory
     state: ClusterState
     expected: dict[Flow, Expected]
+
+    @cached_property
+    def vouching(self) -> Vouching:
+        """Who vouches for what in it."""
+        return Vouching(self.state)
 
 
 class Proofs:
@@ -87,7 +94,7 @@ class Proofs:
 
     def _doubt(self, chapter: Chapter, flow: Flow, round_: Round) -> str:
         """Say why a denial in this round proves nothing; "" where the target was alive and everybody who they were."""
-        vouching = vouchers(flow, chapter.state)
+        vouching = chapter.vouching.of(flow)
         if not vouching:
             return f"nothing can vouch for {flow.target}"
         for voucher in vouching:
@@ -116,7 +123,7 @@ class Proofs:
         control = self._controls.get(kind)
         if control is None:
             return True
-        if flow not in control.expected or not vouchers(flow, control.state):  # nobody is there to be reached
+        if flow not in control.expected or not control.vouching.of(flow):  # nobody is there to be reached
             return False
         here = self._chapters.index(chapter)
         between = self._chapters[: here + 1] if kind == "control" else self._chapters[here + 1 :]
@@ -129,7 +136,7 @@ class Proofs:
         control = self._connected.get(kind, {}).get(str(flow))
         if control is None:
             return f"it did not connect {when}"
-        flows = (flow, *vouchers(flow, chapter.state))
+        flows = (flow, *chapter.vouching.of(flow))
         for ref in sorted({x for f in flows for x in (f.source, f.target) if isinstance(x, PodRef)}):
             then, now = control.pods.get(str(ref)), round_.pods.get(str(ref))
             if then is None or then != now:
@@ -139,7 +146,7 @@ class Proofs:
 
 def _not_alive(voucher: Flow) -> str:
     """Say what was not seen alive where a voucher did not connect, and what was asked."""
-    if isinstance(voucher.target, PodRef) and voucher.target.namespace == WITNESSES:
+    if is_witness(voucher.target):
         return f"the way there was not seen alive: {voucher}"
     what = "its own address" if voucher.source == voucher.target else f"it from {voucher.source}"
     return f"{voucher.target} was not seen alive: {what}"

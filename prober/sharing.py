@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from prober.cells import with_witnesses
 from prober.model import AddPod, ClusterState, RemovePod, Topology
 from prober.model.plain import plain_state
 from prober.scenario import Scenario
+from prober.vouching import with_witnesses
 
 _PAYS = 3  # scenarios for which it pays to open a topology once more: on a cluster that takes as long as one of them
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from prober import evidence, journal
 from prober.assess import Assessment, Reading, assess
-from prober.cells import round_of
 from prober.errors import InputError, ProberError
 from prober.evidence import Evidence
 from prober.expect import Expected, expectations, unprobeable
@@ -192,7 +191,7 @@ def _steps(
 
 def _gaps(chapter: Chapter) -> list[str]:
     """Say which attempts a phase's rounds should have and have not: a line that is lost may have shown a leak."""
-    asked = round_of(tuple(f for f in chapter.expected if not unprobeable(f)), chapter.state)
+    asked = chapter.vouching.round_of(tuple(f for f in chapter.expected if not unprobeable(f)))
     rounds = chapter.told.readable()
     return [
         f"round {r.number} has no line for {flow}" for r in rounds for flow in map(str, asked) if flow not in r.attempts

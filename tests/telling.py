@@ -8,7 +8,6 @@ from functools import cache
 from itertools import count
 from typing import Any
 
-from prober.cells import is_witness, round_of, with_witnesses
 from prober.expect import expectations, unprobeable
 from prober.flows import parse_flow
 from prober.journal import (
@@ -34,6 +33,7 @@ from prober.scenario import Scenario, Step, loads
 from prober.scenario.story import placed
 from prober.story import reopening
 from prober.verdict import judge
+from prober.vouching import Vouching, is_witness, with_witnesses
 
 PATH = "told.scenario.yaml"
 GOOD = {Verdict.ALLOWED: Outcome.CONNECTED, Verdict.DENIED: Outcome.TIMED_OUT, Verdict.UNKNOWN: Outcome.CONNECTED}
@@ -134,7 +134,7 @@ class Journalist:
     def _round(self, step: int, which: Step | None, this: Told) -> None:
         number, self._rounds = self._rounds, self._rounds + 1
         expected = expectations(self.scenario, which, self.state)
-        flows = round_of(tuple(f for f in expected if not unprobeable(f)), self.state)
+        flows = Vouching(self.state).round_of(tuple(f for f in expected if not unprobeable(f)))
         unknown = {*this.seen, *this.missing, *this.arrived} - {str(f) for f in flows}
         assert not unknown, f"{unknown} is no flow of this round; they are {sorted(map(str, flows))}"
         self.events.append(RoundStarted(scenario=PATH, step=step, round=number, at=self.now()))

@@ -9,7 +9,6 @@ import pytest
 
 from prober import canary, runner, verdict
 from prober.canary import Finding
-from prober.cells import with_witnesses
 from prober.cluster.base import Cluster
 from prober.cluster.fake import Asked, FakeCluster, Says, target_of
 from prober.cluster.lab import LabCluster
@@ -24,6 +23,7 @@ from prober.progress import ignored
 from prober.result import RunResult
 from prober.runner import Settings
 from prober.scenario import OWN, Scenario, check, loads, matrix, planned_states
+from prober.vouching import with_witnesses
 from tests.cli.world import IDLE
 
 IDLE_PATH = "idle.scenario.yaml"

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from prober.cells import round_of, with_witnesses
 from prober.cluster.fake import FakeCluster, Says
 from prober.errors import ClusterError
 from prober.flows import parse_flow
@@ -19,6 +18,7 @@ from prober.journal import Attempt, Clock, Event, Journal, RoundEnded, RoundStar
 from prober.model import Flow
 from prober.observe import Observer, RoundInFlight, Slots
 from prober.outcomes import Outcome
+from prober.vouching import Vouching, with_witnesses
 from tests.running import enforcing, loaded
 from tests.telling import A_B, A_B_UDP, A_C, B_B, C_C, DENY_B, WAY
 
@@ -155,7 +155,7 @@ def test_witnesses_answer_before_others_are_asked(workers: int) -> None:
     """Rule 1: an outage that ends while a round is under way must not look like an open way and a denial."""
     cluster = FakeCluster(enforcing)
     cluster.open(with_witnesses(loaded(DENY_B).topology))
-    flows = round_of(FLOWS, cluster.state)
+    flows = Vouching(cluster.state).round_of(FLOWS)
     begun: list[str] = []
 
     class Slow(FakeCluster):
@@ -207,6 +207,6 @@ def test_vouchers_are_part_of_the_round() -> None:
     says: Says = enforcing
     cluster = FakeCluster(says)
     cluster.open(with_witnesses(loaded(DENY_B).topology))
-    flows = round_of((parse_flow(A_B),), cluster.state)
+    flows = Vouching(cluster.state).round_of((parse_flow(A_B),))
     _, events, _ = observed(FakeCluster(says), flows)
     assert {A_B, B_B, WAY} == {e.flow for e in events if isinstance(e, Attempt)}

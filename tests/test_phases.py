@@ -9,7 +9,6 @@ from math import inf
 
 import pytest
 
-from prober.cells import with_witnesses
 from prober.cluster.fake import Asked, FakeCluster, Says
 from prober.errors import ClusterError
 from prober.expect import Expected, expectations
@@ -18,6 +17,7 @@ from prober.journal import Attempt, Journal, RoundEnded, RoundStarted
 from prober.model import AddPod, ClusterState, Flow, Pod, PodRef, Port
 from prober.phases import OutOfTimeError, Phases, StoppedError
 from prober.probe import AT_ONCE
+from prober.vouching import with_witnesses
 from tests.running import DROPPED, Inline, Time, enforcing, ignoring, loaded, ran, still
 from tests.telling import A_B, A_C, DENY_B
 

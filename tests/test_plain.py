@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from prober.cells import with_witnesses
 from prober.model import API_SERVICE, ClusterState, Family, PodRef
 from prober.model.plain import plain_state, read_addresses, read_state
 from prober.model.plan import planned
 from prober.scenario import planned_states
+from prober.vouching import with_witnesses
 from tests.running import loaded
 from tests.telling import DENY_B
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from prober.cells import with_witnesses
 from prober.scenario import Scenario
 from prober.sharing import keeps_pods, shares
+from prober.vouching import with_witnesses
 from tests.running import loaded
 from tests.telling import DENY_B
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 
-from prober.cells import round_of
 from prober.cli.choosing import asked, named, tagged
 from prober.cli.output import say
 from prober.durations import show_duration
@@ -19,6 +18,7 @@ from prober.report.manifests import overview
 from prober.scenario import Scenario, Step, planned_states
 from prober.sharing import Share, keeps_pods, shares
 from prober.terminal import many, one_line
+from prober.vouching import Vouching
 
 # What the lab costs beside waiting, on one core (measured): seconds to open and close one, and per attempt
 _OPENING = 0.3
@@ -147,7 +147,7 @@ def _costs(share: Share, args: Namespace) -> Iterator[_Cost]:
             told.append((_wanted(scenario, None, first, args), first, 1))
         attempts, seconds = 0, _OPENING if before is None else 0.0
         for wanted, state, rounds in told:
-            sent = len(round_of(tuple(wanted), state)) * rounds
+            sent = len(Vouching(state).round_of(tuple(wanted))) * rounds
             attempts += sent
             seconds += sent * _ATTEMPT + (rounds * args.timeout if Verdict.DENIED in wanted.values() else 0)
         before = scenario

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
-from prober.cells import probe, round_of, with_witnesses
+from prober.cells import probe
 from prober.cluster.kube import Kubernetes, KubeTarget, connect
 from prober.cluster.kube.cluster import KubeCluster
 from prober.expect import expectations
@@ -25,6 +25,7 @@ from prober.progress import ignored
 from prober.runner import Settings, run
 from prober.scenario import Scenario, loads
 from prober.verdict import judge
+from prober.vouching import Vouching, with_witnesses
 from tests.bench.bench_run import matrix_of
 from tests.kube.cluster import Cluster
 from tests.kube.settings import Engine
@@ -79,7 +80,7 @@ def _one_exec_each(cluster: KubeCluster, scenario: Scenario) -> tuple[int, float
     for action in scenario.steps[0].actions:
         state = state.after(cluster.apply(action))
     expected = expectations(scenario, scenario.steps[0], state)
-    flows = round_of(tuple(expected), state)
+    flows = Vouching(state).round_of(tuple(expected))
 
     def attempt(flow: Flow) -> None:
         sent = probe(flow, state, cell=0, timeout=_TIMEOUT, nonce="n0nce", hostname=cluster.hostname, echoes=False)
