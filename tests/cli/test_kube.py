@@ -66,7 +66,7 @@ def test_node_that_does_not_enforce_is_named(node: str, prober: Run, kube_steere
     kube_steered.enforce(fault="ignore-egress", nodes=(node,))
     code, out, _ = prober("doctor", *there(kube_steered), "--settle", "2s")
 
-    assert 1 == code
+    assert 1 == code, out
     assert f"trouble: node {node} does not enforce egress; " in out
     assert "  ok    nodes that can run probe pods: n1, n2" in out.splitlines()
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -36,6 +37,7 @@ class Daemon:
 
     def stop(self) -> None:
         """Kill it; it stays away until `start`."""
+        self.cluster.disturbed = True
         self.cluster.ask(do="stop", name=self.name)
 
     def start(self) -> None:
@@ -44,6 +46,7 @@ class Daemon:
 
     def pause(self) -> None:
         """Stop it by SIGSTOP: it holds its connections and answers nobody."""
+        self.cluster.disturbed = True
         self.cluster.ask(do="pause", name=self.name)
 
     def resume(self) -> None:
@@ -60,6 +63,7 @@ class Cluster:
         needs.require()
         self.name = name or secrets.token_hex(4)
         self._users: int | None = None
+        self.disturbed = False  # a daemon was stopped or paused since the cluster was as it began
         with locked(cache() / "start.lock"):
             plan = presence.running(self.name)
             self._users = None if plan is None else presence.join(plan)
@@ -115,6 +119,31 @@ class Cluster:
         """Return the exit status of every daemon that runs no more; -9 for one that was stopped."""
         found: dict[str, int] = self.ask(do="ended")
         return found
+
+    def recover(self) -> dict[str, int]:
+        """Make the cluster as it began: all daemons run, the agents enforce, and nodes that were disturbed are Ready.
+
+        Return the exit status of each daemon that had ended.
+        """
+        for name in self.processes():
+            self.daemon(name).resume()
+        ended = self.ended()
+        for name in ended:
+            self.daemon(name).start()
+        self.enforce()
+        if self.disturbed:
+            self._refresh()
+            self.disturbed = False
+        return ended
+
+    def _refresh(self) -> None:
+        """Let the kubelets begin again: what the API server says of their nodes may be of before, and change later."""
+        since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        for node in self.nodes:
+            self.daemon(f"kubelet-{node}").stop()
+            self.daemon(f"kubelet-{node}").start()
+        with self.api() as api:
+            until(lambda: all(objects.ready(n, since) for n in _all_nodes(api, self.nodes)), "all nodes to be Ready")
 
     def run(self, place: str, *command: str, text: str = "") -> tuple[int, str]:
         """Run a quick command in a node (`n1`) or in the `switch`; return its exit status and what it said."""

@@ -42,12 +42,7 @@ def _own_cluster() -> Iterator[Cluster]:
 def kube_steered(_own_cluster: Cluster) -> Iterator[Cluster]:
     """A cluster of this worker alone, which enforces by drop at the start of each test; a test may do what it likes."""
     yield _own_cluster
-    for name in _own_cluster.processes():
-        _own_cluster.daemon(name).resume()
-    ended = _own_cluster.ended()
-    for name in ended:
-        _own_cluster.daemon(name).start()
-    _own_cluster.enforce()
+    ended = _own_cluster.recover()
     assert dict.fromkeys(ended, -9) == ended, "a daemon ended of itself"
     assert [] == left(_own_cluster), "the next test would meet what this one left"
 

@@ -35,9 +35,12 @@ def create(api: Api, thing: Json) -> Json:
     return api.post(_folder(thing), thing)
 
 
-def ready(thing: Json) -> bool:
-    """Say whether a node or a pod is Ready."""
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in thing["status"].get("conditions") or ())
+def ready(thing: Json, since: str = "") -> bool:
+    """Say whether a node or a pod is Ready, and was so at a moment of ISO 8601 or after it."""
+    return any(
+        c["type"] == "Ready" and c["status"] == "True" and (c.get("lastHeartbeatTime") or "") >= since
+        for c in thing["status"].get("conditions") or ()
+    )
 
 
 def namespace(name: str) -> Json:
