@@ -1,6 +1,8 @@
-"""What a scenario's journal holds beside its rounds: what else is in force there, and evidence of what went wrong."""
+"""What a scenario's journal holds beside its rounds: remarks, and evidence of what went wrong."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from prober import journal
 from prober.cluster.base import Cluster
@@ -18,13 +20,13 @@ class Aside:
         self._remarked: set[str] = set()
         self._collected = False
 
-    def remark(self) -> None:
-        """Write down what is new among the cluster's remarks."""
+    def remark(self, own: Sequence[str] = ()) -> None:
+        """Write down what is new among the scenario's `own` remarks and the cluster's."""
         try:
             texts = tuple(self._cluster.remarks())
         except ClusterError as error:
             texts = (f"what else is in force is not known: {error}",)
-        for text in texts:
+        for text in (*own, *texts):
             if text not in self._remarked:
                 self._remarked.add(text)
                 self._log.write(journal.Remark(scenario=self._scenario, text=text))

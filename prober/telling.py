@@ -17,7 +17,7 @@ from prober.journal import Journal
 from prober.model import Action, AddPod, ApplyPolicy, ClusterState, Family, Flow, Pod, RemovePod, Topology
 from prober.observe import clock
 from prober.phases import Phases, disagreeing
-from prober.scenario import Need, Scenario
+from prober.scenario import Need, Scenario, remarks
 from prober.sharing import keeps_pods
 from prober.story import plain_opening, reopening, with_added
 
@@ -138,7 +138,7 @@ class Telling:
                 images={str(ref): image for ref, image in self._cluster.images().items()},
             )
         )
-        self._aside.remark()
+        self._aside.remark(remarks(self._scenario))
         if stage.left_by:
             self._log.write(journal.TakenOver(scenario=path, at=clock(), after=stage.left_by, control=stage.control))
         self._phases = Phases(

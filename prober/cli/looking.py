@@ -15,7 +15,7 @@ from prober.flows import AnyPod, FlowPattern, parse_flow, parse_pattern
 from prober.model import ClusterState, ExternalRef, Flow, PodRef
 from prober.model.plan import planned
 from prober.report.manifests import intent, overview, reach
-from prober.scenario import Scenario, Step, expected, matrix, planned_states
+from prober.scenario import Scenario, Step, expected, matrix, planned_states, remarks
 from prober.terminal import many, one_line, printable, width
 
 
@@ -26,6 +26,7 @@ def validate(args: Namespace) -> int:
     steps = sum(len(s.steps) for s in scenarios)
     cells = sum(len(matrix(s, state)) for s in scenarios for _, state in planned_states(s))
     said = f"lab: {many(len(scenarios), 'scenario')}, {many(steps, 'step')}, {many(cells, 'cell')}: no mistake\n"
+    said += "".join(f"note: {one_line(text)}\n" for text in dict.fromkeys(t for s in scenarios for t in remarks(s)))
     if manifests is None:
         say(said)
         return 0
@@ -68,6 +69,7 @@ def _explained(scenario: Scenario, pattern: FlowPattern, args: Namespace) -> Ite
         for flow in flows:
             if not shown:
                 yield f"\n{one_line(f'{scenario.name} ({scenario.path})')}\n"
+                yield from (f"  note: {one_line(text)}\n" for text in remarks(scenario))
                 shown = True
             judgement = oracle.judge(moment.state, flow)
             text = oracle.explain(judgement, moment.state)

@@ -4,6 +4,7 @@ from prober.scenario.cells import expected, matrix
 from prober.scenario.intent import check, contradictions
 from prober.scenario.load import load, loads
 from prober.scenario.records import CASE, MANIFESTS, OWN, SUFFIX, Expectation, Need, Said, Scenario, Step
+from prober.scenario.remarks import remarks
 from prober.scenario.story import planned_states
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "loads",
     "matrix",
     "planned_states",
+    "remarks",
 ]

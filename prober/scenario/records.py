@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Literal
 
 from prober.flows import AnyPod, FlowPattern
-from prober.model import Action, ClusterState, Family, Topology
+from prober.model import Action, ClusterState, Family, PolicyRef, Topology
 
 SUFFIX = ".scenario.yaml"
 CASE = "#"  # between a file's path and the name of one of its cases
@@ -54,6 +54,7 @@ class Step:
     actions: tuple[Action, ...] = ()
     expect: tuple[Expectation, ...] = ()
     because: str = ""  # the author's reason for what is expected
+    empty: tuple[PolicyRef, ...] = ()  # policies of which a selector takes no pod, and is meant to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,12 +34,13 @@ class Draft:
     manifests: tuple[Value, ...]
     expect: tuple[Expectation, ...]
     because: str
+    empty: tuple[Located[PolicyRef], ...]
 
 
 def read_step(value: Value, known: Known, nodes: int, open_file: Open) -> Draft:
     """Read one step."""
     take = Gather()
-    fields = take.fields(value, ("name", *ORDER, "expect", "because"), ("name",))
+    fields = take.fields(value, ("name", *ORDER, "expect", "because", "empty"), ("name",))
     draft = Draft(
         name=take(sentence, fields.get("name"), ""),
         at=value,
@@ -50,6 +51,7 @@ def read_step(value: Value, known: Known, nodes: int, open_file: Open) -> Draft:
         manifests=take(lambda v: _manifests(v, open_file), fields.get("apply"), ()),
         expect=take(lambda v: _expect(v, open_file), fields.get("expect"), ()),
         because=take(sentence, fields.get("because"), ""),
+        empty=take(one_or_many(_located(_policy_name)), fields.get("empty"), ()),
     )
     take.done()
     if not {*ORDER, "expect"} & fields.keys():

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from prober.document import Gather, Located, Value, nearest
+from prober.errors import InputError
 from prober.flows import ANY, FlowPattern
 from prober.manifest import read as read_policies
 from prober.model import (
@@ -35,6 +36,7 @@ from prober.scenario.templates import filled_from, nearest_pod
 from prober.scenario.topology import known_namespace
 
 _EARLIER = "apply it in an earlier step: a step deletes before it applies"
+_FIRST = "apply it in this step, or in one before"
 _OTHER = "give one of them another node or another port"
 _FEWER = "use fewer pods, or spread them over both nodes"
 
@@ -66,7 +68,8 @@ def tell(
     states = [story.state]
     for draft in drafts:
         actions = tuple(story.carry_out(draft, take))
-        step = Step(name=draft.name, actions=actions, expect=draft.expect, because=draft.because)
+        empty = tuple(story.excused(draft, take))
+        step = Step(name=draft.name, actions=actions, expect=draft.expect, because=draft.because, empty=empty)
         take.mistakes += conflicts(step, story.state, wanted)
         steps.append(step)
         states.append(story.state)
@@ -159,6 +162,18 @@ class _Story:
         return (found.it,)
 
     def _delete(self, found: Located[PolicyRef]) -> tuple[Action, ...]:
+        return tuple(DeletePolicy(policy=ref) for ref in self._meant(found, _EARLIER))
+
+    def excused(self, draft: Draft, take: Gather) -> Iterator[PolicyRef]:
+        """Yield the policies in force that a step calls empty; mistakes go to `take`."""
+        for found in draft.empty:
+            try:
+                yield from self._meant(found, _FIRST)
+            except InputError as error:
+                take.mistakes += error.mistakes
+
+    def _meant(self, found: Located[PolicyRef], remedy: str) -> tuple[PolicyRef, ...]:
+        """Return the policies in force that a name means, or raise that there is none, with the remedy."""
         namespace, name = found.it.namespace, found.it.name
         meant = [r for r in self.state.policies if namespace in (ANY, r.namespace) and name in (ANY, r.name)]
         if not meant:
@@ -166,8 +181,8 @@ class _Story:
             if name == ANY:
                 what = f"no policy is in force{'' if namespace == ANY else f' in {namespace}'} then"
             known = tuple(map(str, self.state.policies))
-            raise found.at.wrong(what, nearest(str(found.it), known, "in force") if known else _EARLIER)
-        return tuple(DeletePolicy(policy=ref) for ref in meant)
+            raise found.at.wrong(what, nearest(str(found.it), known, "in force") if known else remedy)
+        return tuple(meant)
 
     def _apply(self, found: Located[NetworkPolicy]) -> tuple[Action, ...]:
         policy = found.it

@@ -21,6 +21,8 @@ from prober.model import (
 )
 from prober.model.plan import PODS
 from prober.oracle import Ruling, judge
+from prober.oracle.empty import unmatching, unselecting
+from prober.oracle.matching import pods_fit
 from prober.workloads.services import Placed
 from prober.workloads.templates import RUNTIME_LABELS
 from prober.workloads.topology import selects
@@ -52,11 +54,9 @@ def remarks(state: ClusterState, services: Sequence[Placed], hidden: frozenset[s
 
 def _policy(policy: NetworkPolicy, state: ClusterState, hidden: frozenset[str]) -> Iterator[Remark]:
     selected = _selected(policy, state)
-    if not selected and not _runtime(policy.pods) and policy.namespace not in hidden:
-        there = (
-            "of its pods" if any(p.namespace == policy.namespace for p in state.pods.values()) else "pod: none is there"
-        )
-        yield Remark(policy.at, f"{policy.ref} selects none {there} ({policy.pods})")
+    empty = unselecting(policy, [state])
+    if empty and not _runtime(policy.pods) and policy.namespace not in hidden:
+        yield Remark(empty.at, str(empty))
     for direction, rules in ((Direction.INGRESS, policy.ingress), (Direction.EGRESS, policy.egress)):
         if rules and direction not in policy.types:
             yield Remark(
@@ -82,13 +82,10 @@ def _rule(
         if isinstance(peer, IPBlock):
             yield from _about_pods(what, rule, peer)
             continue
-        theirs = [p for p in state.pods.values() if _meets(peer, p, policy, state)]
-        met += theirs
+        met += [p for p in state.pods.values() if pods_fit(state, policy.namespace, peer, p)]
         unseen = _runtime(peer.pods) or any(_in(peer, n, policy, state) for n in hidden)
-        if not theirs and not unseen:
-            spaces = [n for n in state.namespaces if _in(peer, n, policy, state)]
-            why = "" if spaces or peer.namespaces is None else ": no namespace here has these labels"
-            yield Remark(rule.at, f"{what}: its peer {peer} matches no pod{why}")
+        if not unseen and (empty := unmatching(policy, direction, number, peer, [state])):
+            yield Remark(empty.at, str(empty))
     targets = selected if direction is Direction.INGRESS else met
     for port in rule.ports:
         if (
@@ -160,10 +157,6 @@ def _service(found: Placed, state: ClusterState) -> Iterator[Remark]:
 
 def _selected(policy: NetworkPolicy, state: ClusterState) -> list[Pod]:
     return [p for p in state.pods.values() if p.namespace == policy.namespace and policy.pods.matches(p.labels)]
-
-
-def _meets(peer: PodPeer, pod: Pod, policy: NetworkPolicy, state: ClusterState) -> bool:
-    return _in(peer, pod.namespace, policy, state) and (peer.pods is None or peer.pods.matches(pod.labels))
 
 
 def _in(peer: PodPeer, namespace: str, policy: NetworkPolicy, state: ClusterState) -> bool:

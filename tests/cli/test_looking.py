@@ -30,6 +30,22 @@ def test_validate_tells_every_mistake(prober: Run) -> None:
     assert "nothing was sent" in err.splitlines()[-1]
 
 
+def test_a_selector_that_takes_nobody_is_said(prober: Run, lab: object, state: Path) -> None:
+    """validate, explain, a run and its journal judged again say so with file and line; exit codes stay as they were."""
+    Path(DENY).write_text(WRITTEN.replace("podSelector: {}", "podSelector: {matchLabels: {app: postgress}}").replace(
+        "denied: [marketing/web -> payments/postgres], allowed: [payments/postgres -> marketing/web]",
+        "allowed: [any -> any]",
+    ))  # fmt: skip
+    why = "payments/default-deny selects no pod: no pod of payments has app=postgress"
+    said = f"note: {DENY}:10: {why}; payments/postgres has app=postgres"
+
+    assert (0, f"lab: 1 scenario, 1 step, 2 cells: no mistake\n{said}\n", "") == prober("validate", DENY)
+    ran = prober("run", DENY, "--quiet", "--report", "text=-")
+    again = prober("report", next(state.glob("*.jsonl")))
+    for code, out, _ in (prober("explain", DENY, LEAKING), ran, again):
+        assert (0, [f"  {said}"]) == (code, [line for line in out.splitlines() if "note: s/" in line])
+
+
 @pytest.mark.parametrize("command", ["validate", "run", "plan"])
 def test_path_that_is_not_there(command: str, prober: Run) -> None:
     """A path without a scenario is wrong use."""

@@ -16,9 +16,11 @@ DNS = f"{{to: [{PEER}], ports: [{{port: 53, protocol: UDP}}]}}"
 TO_DB = "podSelector: {}\negress:\n- to: [{namespaceSelector: {}, podSelector: {matchLabels: {app: db}}}]"
 TO_DATA = "podSelector: {}\ningress: [{}]\negress:\n- to:\n  - namespaceSelector: {matchLabels: {name: data}}"
 NOBODY = (
-    "8: shop/p, egress rule 1: its peer namespaceSelector name=data matches no pod: no namespace here has these labels"
+    "8: shop/p, egress rule 1: its peer namespaceSelector name=data matches no pod: no namespace here has name=data; "
+    "namespace data has kubernetes.io/metadata.name=data"
 )
 PORT_80 = "7: shop/p, ingress rule 1: 80 is the port of svc/shop/web"
+ELSEWHERE = "7: shop/p, ingress rule 1: its peer podSelector app=db matches no pod: no pod of shop has app=db"
 LABS = (
     "7: shop/p, ingress rule 1: ipBlock 10.0.0.0/8 takes in the lab's pods, which are in 10.244.0.0/14; "
     "yours may be elsewhere"
@@ -36,10 +38,13 @@ def remarked(tmp_path: Path, spec: str, *texts: str) -> list[str]:
 @pytest.mark.parametrize(
     ("spec", "remark"),
     [
-        ("podSelector: {matchLabels: {app: wep}}", "1: shop/p selects none of its pods (app=wep)"),
+        (
+            "podSelector: {matchLabels: {app: wep}}",
+            "1: shop/p selects no pod: no pod of shop has app=wep; shop/web has app=web",
+        ),
         (
             "podSelector: {}\ningress:\n- from: [{podSelector: {matchLabels: {app: db}}}]",
-            "7: shop/p, ingress rule 1: its peer podSelector app=db matches no pod",
+            f"{ELSEWHERE}; data/db has it, but is in another namespace",
         ),
         (f"{TO_DATA}\n- {DNS}", NOBODY),
         (
