@@ -17,7 +17,7 @@ from typing import Any, Self
 import yaml
 
 from tests.kube import addresses, daemons, needs, objects, presence
-from tests.kube.api import TROUBLE, Api
+from tests.kube.api import TROUBLE, Api, Json
 from tests.kube.build import cache, locked, programs
 from tests.kube.images import archives
 from tests.kube.presence import until
@@ -143,7 +143,7 @@ class Cluster:
             self.daemon(f"kubelet-{node}").stop()
             self.daemon(f"kubelet-{node}").start()
         with self.api() as api:
-            until(lambda: all(objects.ready(n, since) for n in _all_nodes(api, self.nodes)), "all nodes to be Ready")
+            until(lambda: all(_usable(n, since) for n in _all_nodes(api, self.nodes)), "pods to be let onto all nodes")
 
     def run(self, place: str, *command: str, text: str = "") -> tuple[int, str]:
         """Run a quick command in a node (`n1`) or in the `switch`; return its exit status and what it said."""
@@ -242,7 +242,7 @@ class Cluster:
             with self.api() as api:
                 for thing in yaml.safe_load_all((needs.HERE / "coredns.yaml").read_text()):
                     objects.create(api, thing)
-                until(lambda: all(map(objects.ready, _all_nodes(api, self.nodes))), "all nodes to be Ready")
+                until(lambda: all(map(_usable, _all_nodes(api, self.nodes))), "pods to be let onto all nodes")
             for node in self.nodes:
                 until(lambda node=node: self._answers(node), f"DNS to answer on {node}")  # type: ignore[misc]
         except (ClusterFailedError, TimeoutError, *TROUBLE) as error:
@@ -255,7 +255,12 @@ class Cluster:
         return addresses.API_SERVICE in said
 
 
+def _usable(node: Json, since: str = "") -> bool:
+    """Say whether pods can run on a node: a controller takes its taint away only after it is Ready."""
+    return objects.ready(node, since) and not node["spec"].get("taints")
+
+
 def _all_nodes(api: Api, names: Sequence[str]) -> Sequence[Any]:
     """Return the nodes, a name that has not registered yet as one that is not Ready."""
     known = {node["metadata"]["name"]: node for node in api.get("/api/v1/nodes")["items"]}
-    return [known.get(name, {"status": {}}) for name in names]
+    return [known.get(name, {"status": {}, "spec": {}}) for name in names]
