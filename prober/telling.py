@@ -134,7 +134,7 @@ class Telling:
                 scenario=path,
                 at=clock(),
                 state=plain_opening(first),
-                nodes=len({p.node for p in first.pods.values()}),
+                nodes=len({p.node for p in first.probe_pods()}),
                 images={str(ref): image for ref, image in self._cluster.images().items()},
             )
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from prober.cluster.kube import closing, given
@@ -23,10 +24,14 @@ from prober.model import Pod
 Object = Mapping[str, Any]
 
 _SCOUTS = 2  # no scenario needs more nodes
+_LATE = "was not usable when the run began, so no canary proved it"
 
 
 class NodeList:
-    """The nodes, read anew each time they are asked for; scouted once for a run that may not list them."""
+    """The nodes, read anew each time they are asked for; scouted once for a run that may not list them.
+
+    Nodes that were not usable the first time stay left out: the canary is made for those of the first time.
+    """
 
     def __init__(self, connection: Connection, target: KubeTarget, started: str) -> None:
         self._connection = connection
@@ -34,18 +39,30 @@ class NodeList:
         self._started = started
         self._lock = threading.Lock()
         self._scouted: Nodes | None = None
+        self._first: frozenset[str] | None = None  # UIDs, for a name can be another machine's later
 
     def read(self) -> Nodes:
         """Return the nodes; ClusterError where they can be neither listed nor scouted."""
         with self._lock:
             if self._scouted is None:
                 try:
-                    return nodes_of(items(self._connection, "/api/v1/nodes"), self._target)
+                    return self._known(nodes_of(items(self._connection, "/api/v1/nodes"), self._target))
                 except ApiError as error:
                     if error.status != 403 or not self._target.namespaces:
                         raise
                 self._scouted = _scouted(self._connection, self._target, self._started)
             return self._scouted
+
+    def _known(self, nodes: Nodes) -> Nodes:
+        if self._first is None:
+            self._first = frozenset(_uid(n) for n in nodes.usable)
+        late = {n["metadata"]["name"]: _LATE for n in nodes.usable if _uid(n) not in self._first}
+        usable = tuple(n for n in nodes.usable if n["metadata"]["name"] not in late)
+        return replace(nodes, usable=usable, left_out={**nodes.left_out, **late})
+
+
+def _uid(node: Object) -> str:
+    return str(node["metadata"]["uid"])
 
 
 def _scouted(connection: Connection, target: KubeTarget, started: str) -> Nodes:

@@ -14,22 +14,30 @@ from prober.cluster.kube.target import KubeTarget
 from prober.errors import ClusterError
 from prober.model import Topology
 
-NODE = {"metadata": {"name": "a"}, "status": {"conditions": [{"type": "Ready", "status": "True"}]}}
+
+def node(name: str, uid: str = "", **spec: object) -> dict[str, Any]:
+    """Return a node as the API has it."""
+    ready = {"type": "Ready", "status": "True"}
+    return {"metadata": {"name": name, "uid": uid or name}, "spec": spec, "status": {"conditions": [ready]}}
+
+
+NODE = node("a")
 SCOUTED = Nodes(usable=(NODE,), left_out={}, all=(NODE,), unseen="this account may not list them")
 
 
 class Api:
-    """Lists one node, or says why not."""
+    """Lists its nodes, or says why not."""
 
     def __init__(self, status: int = 200) -> None:
         self.status = status
+        self.nodes = [NODE]
         self.asked = 0
 
     def get(self, path: str, *_: object, **__: object) -> dict[str, Any]:
         self.asked += 1
         if self.status != 200:
             raise ApiError(f"GET {path}", self.status, "", "no")
-        return {"items": [NODE]}
+        return {"items": self.nodes}
 
 
 def listed(api: Api, *namespaces: str) -> NodeList:
@@ -55,6 +63,21 @@ def test_nodes_are_read_anew(scouts: list[object]) -> None:
     nodes = listed(api, "x")
     assert ["a", "a"] == [nodes.read().name(1), nodes.read().name(1)]
     assert (2, []) == (api.asked, scouts)
+
+
+def test_nodes_that_come_later_are_left_out(scouts: list[object]) -> None:
+    """Proof rule 10: a node that the canary did not prove gets no pods, be it new, or another of a known name."""
+    api = Api()
+    nodes = listed(api)
+    api.nodes = [node("a"), node("b"), node("c", unschedulable=True)]
+    assert {"c": "is cordoned"} == nodes.read().left_out
+    api.nodes = [node("a"), node("b", uid="another"), node("c"), node("d")]
+    late = "was not usable when the run began, so no canary proved it"
+    found = nodes.read()
+    assert ({"b": late, "c": late, "d": late}, ["a"]) == (found.left_out, [n["metadata"]["name"] for n in found.usable])
+    api.nodes = [node("a", unschedulable=True), node("b")]
+    found = nodes.read()
+    assert ({"a": "is cordoned"}, "b") == (found.left_out, found.name(1))
 
 
 def test_scouts_are_sent_once(scouts: list[object]) -> None:
