@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prober.errors import InputError, UsageError
-from prober.scenario import Scenario, check, load, matrix, planned_states
+from prober.scenario import Scenario, check, load, load_all, matrix, planned_states
 from prober.waivers import PROFILE, all_of, profile
 from prober.yamltext import decoded
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 def named(args: Namespace) -> tuple[tuple[Scenario, ...], Manifests | None]:
     """Return the scenarios that the command line names, or the one that somebody's manifests make, and these.
 
-    Everything is checked that needs no packet; every mistake is raised at once.
+    Everything is checked that needs no packet; every mistake is raised at once. For one PATH alone, which `explain`
+    has, what contradicts the oracle is none: that is what somebody wants to have explained.
     """
     if not (args.policies or args.workloads):
-        return checked(args.PATH if isinstance(args.PATH, list) else [args.PATH]), None
+        return (checked(args.PATH) if isinstance(args.PATH, list) else load([Path(args.PATH)])), None
     from prober.workloads import Request, read
 
     manifests = read(
@@ -51,10 +52,10 @@ def _stdin(most: int) -> bytes:
 
 def checked(paths: Sequence[str]) -> tuple[Scenario, ...]:
     """Return the scenarios of files and directories, or raise every mistake in all of them."""
-    scenarios = load([Path(p) for p in paths])
-    mistakes = tuple(mistake for scenario in scenarios for mistake in check(scenario))
+    scenarios, mistakes = load_all([Path(p) for p in paths])
+    mistakes += tuple(mistake for scenario in scenarios for mistake in check(scenario))
     if mistakes:
-        raise InputError(mistakes)
+        raise InputError(tuple(sorted(mistakes, key=lambda m: (m.file, m.line))))
     return scenarios
 
 

@@ -15,7 +15,7 @@ from prober.flows import AnyPod, FlowPattern, parse_flow, parse_pattern
 from prober.model import ClusterState, ExternalRef, Flow, PodRef
 from prober.model.plan import planned
 from prober.report.manifests import intent, overview, reach
-from prober.scenario import Scenario, Step, expected, matrix, planned_states, remarks
+from prober.scenario import Scenario, Step, check, expected, matrix, planned_states, remarks
 from prober.terminal import many, one_line, printable, width
 
 
@@ -69,23 +69,33 @@ def _explained(scenario: Scenario, pattern: FlowPattern, args: Namespace) -> Ite
         for flow in flows:
             if not shown:
                 yield f"\n{one_line(f'{scenario.name} ({scenario.path})')}\n"
-                yield from (f"  note: {one_line(text)}\n" for text in remarks(scenario))
+                yield from (f"  note: {one_line(text)}\n" for text in _notes(scenario))
                 shown = True
             judgement = oracle.judge(moment.state, flow)
             text = oracle.explain(judgement, moment.state)
             lines = "".join(f"    {line}\n" for line in printable(text).splitlines())
-            yield f"  {one_line(moment.name)}: {judgement.ruling}\n{lines}{_said(flow, moment, scenario)}"
+            yield f"  {one_line(moment.name)}: {judgement.ruling}\n{lines}"
+            yield _said(flow, moment, scenario, judgement.ruling)
 
 
-def _said(flow: Flow, moment: _Moment, scenario: Scenario) -> str:
-    """Return what the author expects of a flow, where, and why."""
+def _notes(scenario: Scenario) -> Iterator[str]:
+    yield from remarks(scenario)
+    if wrong := check(scenario):
+        lines = ", ".join(dict.fromkeys(f"{m.file}:{m.line}" for m in wrong))
+        yield f"what is expected in {lines} contradicts the specification; `prober validate` says how"
+
+
+def _said(flow: Flow, moment: _Moment, scenario: Scenario, ruling: oracle.Ruling) -> str:
+    """Return what the author expects of a flow, where, why, and whether the specification contradicts it."""
     if moment.step is None:
         return ""
     said = expected(moment.step, moment.state, scenario.families_in(moment.state)).get(flow)
     if said is None:
         return ""
     because = f": {moment.step.because}" if moment.step.because else ""
-    return f"    {one_line(f'its author expects it {said.ruling} ({said.file}:{said.line}){because}')}\n"
+    against = ruling not in (said.ruling, oracle.Ruling.INDETERMINATE)
+    wrong = f"; that is wrong, it is {ruling}: correct the expectation or the policies" if against else ""
+    return f"    {one_line(f'its author expects it {said.ruling} ({said.file}:{said.line}){because}{wrong}')}\n"
 
 
 def _moments(scenario: Scenario) -> Iterator[_Moment]:

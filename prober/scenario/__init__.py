@@ -2,7 +2,7 @@
 
 from prober.scenario.cells import expected, matrix
 from prober.scenario.intent import check, contradictions
-from prober.scenario.load import load, loads
+from prober.scenario.load import load, load_all, loads
 from prober.scenario.records import CASE, MANIFESTS, OWN, SUFFIX, Expectation, Need, Said, Scenario, Step
 from prober.scenario.remarks import remarks
 from prober.scenario.story import planned_states
@@ -21,6 +21,7 @@ __all__ = [
     "contradictions",
     "expected",
     "load",
+    "load_all",
     "loads",
     "matrix",
     "planned_states",

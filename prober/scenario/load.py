@@ -18,6 +18,14 @@ _PATH = 400  # characters: a path is cut only where it can be no path of a perso
 
 def load(paths: Sequence[Path]) -> tuple[Scenario, ...]:
     """Return the scenarios of files, of directories and of single cases (`FILE#CASE`), or raise all their mistakes."""
+    scenarios, mistakes = load_all(paths)
+    if mistakes:
+        raise InputError(mistakes)
+    return scenarios
+
+
+def load_all(paths: Sequence[Path]) -> tuple[tuple[Scenario, ...], tuple[Mistake, ...]]:
+    """Return every scenario that can be read, and the mistakes of all of them; UsageError where there is none."""
     found = tuple(dict.fromkeys(one for path in paths for one in _collected(path)))
     if not found:
         raise UsageError(f"no *{SUFFIX} in {', '.join(map(str, paths)) or 'nothing: name a file or a directory'}")
@@ -25,17 +33,16 @@ def load(paths: Sequence[Path]) -> tuple[Scenario, ...]:
     mistakes: list[Mistake] = []
     for file, case in found:
         try:
-            read = _load(str(file), _from_disk(file), None, case)
+            read, wrong = _load(str(file), _from_disk(file), None, case)
         except InputError as error:
             mistakes += error.mistakes
             continue
+        mistakes += wrong
         for scenario in read:
             if (other := scenarios.setdefault(scenario.name, scenario)).path != scenario.path:
                 what = f"{other.path} has the name {scenario.name} too"
                 mistakes.append(Mistake(file=str(file), line=0, key="", what=what, remedy="rename one of them"))
-    if mistakes:
-        raise InputError(tuple(dict.fromkeys(mistakes)))
-    return tuple(scenarios.values())
+    return tuple(scenarios.values()), tuple(dict.fromkeys(mistakes))
 
 
 def loads(texts: Mapping[str, str], path: str, state: ClusterState | None = None) -> Scenario:
@@ -50,7 +57,9 @@ def loads(texts: Mapping[str, str], path: str, state: ClusterState | None = None
         return texts[name]
 
     file, _, case = (path, "", "") if path in texts else path.rpartition(CASE)
-    found = _load(file or path, read, state, case)
+    found, mistakes = _load(file or path, read, state, case)
+    if mistakes:
+        raise InputError(mistakes)
     if len(found) > 1:
         what, remedy = f"it holds {len(found)} cases", f"name one, like {found[0].path}"
         raise InputError((Mistake(file=path, line=0, key="", what=what, remedy=remedy),))
@@ -116,7 +125,9 @@ def _opener(path: str, read: Callable[[str], str], texts: dict[str, str]) -> Ope
     return open_file
 
 
-def _load(path: str, read: Callable[[str], str], state: ClusterState | None, case: str) -> tuple[Scenario, ...]:
+def _load(
+    path: str, read: Callable[[str], str], state: ClusterState | None, case: str
+) -> tuple[tuple[Scenario, ...], tuple[Mistake, ...]]:
     try:
         texts = {path: read(path)}
     except ValueError as error:

@@ -65,37 +65,40 @@ class _Written:
     case: str
     words: _Words
     drafts: tuple[Draft, ...]
+    sound: bool  # it can be told, whatever is wrong with its words
 
 
 def read_scenarios(
     root: Value, texts: Mapping[str, str], open_file: Open, state: ClusterState | None, wanted: str
-) -> tuple[Scenario, ...]:
-    """Return a document's scenarios, of cases only the `wanted` one ("": all), or raise all mistakes.
+) -> tuple[tuple[Scenario, ...], tuple[Mistake, ...]]:
+    """Return a document's scenarios, of cases only the `wanted` one ("": all), and all mistakes.
 
-    `texts` is where `open_file` keeps the texts of the files that it opens; `state` gives a real cluster's addresses.
+    A scenario that can be told is there although its words, or another case, are wrong: it may contradict the oracle
+    too. `texts` is where `open_file` keeps the texts of the files that it opens; `state` gives a real cluster's
+    addresses.
     """
-    take = Gather()
+    words_of, take = Gather(), Gather()
     fields = take.fields(root, (*_WORDS, "families", "cells", "topology", *KEYS, "steps", "cases"), _required(root))
     take.mistakes += _exclusive(fields)
-    words = _words(fields, take)
+    words = _words(fields, words_of)
     ground = _ground(fields, take, open_file, root)
-    written = tuple(
-        _Written(
-            case=case,
-            words=_words(part, take).beside(words) if case else words,
-            drafts=_drafts(part, ground, take, open_file),
+    parts = tuple(_parts(root, fields, wanted, take))
+    sound = not take.mistakes
+    written = []
+    for case, part in parts:
+        before = len(take.mistakes)
+        drafts = _drafts(part, ground, take, open_file)
+        its_words = _words(part, words_of).beside(words) if case else words
+        written.append(
+            _Written(case=case, words=its_words, drafts=drafts, sound=sound and before == len(take.mistakes))
         )
-        for case, part in _parts(root, fields, wanted, take)
-    )
-    _done(take)
     found: list[Scenario] = []
-    for one in written:
+    for one in (one for one in written if one.sound):
         try:
             found.append(_told(one, ground, root.file, texts, state))
         except InputError as error:
             take.mistakes += error.mistakes
-    _done(take)
-    return tuple(found)
+    return tuple(found), _once_each((*words_of.mistakes, *take.mistakes))
 
 
 def _required(root: Value) -> tuple[str, ...]:
@@ -114,10 +117,9 @@ def _exclusive(fields: Mapping[str, Value]) -> Iterator[Mistake]:
         )
 
 
-def _done(take: Gather) -> None:
-    """Raise the mistakes; one that every case of a template makes is shown once."""
-    take.mistakes = list({(m.file, m.line, m.what): m for m in reversed(take.mistakes)}.values())[::-1]
-    take.done()
+def _once_each(mistakes: Sequence[Mistake]) -> tuple[Mistake, ...]:
+    """Return the mistakes, one that every case of a template makes once."""
+    return tuple({(m.file, m.line, m.what): m for m in reversed(mistakes)}.values())[::-1]
 
 
 def _words(fields: Mapping[str, Value], take: Gather) -> _Words:

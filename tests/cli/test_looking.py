@@ -46,6 +46,55 @@ def test_a_selector_that_takes_nobody_is_said(prober: Run, lab: object, state: P
         assert (0, [f"  {said}"]) == (code, [line for line in out.splitlines() if "note: s/" in line])
 
 
+def test_what_can_be_read_is_checked_beside_what_cannot(prober: Run) -> None:
+    """One go tells both: a file that cannot be read, a word that is wrong, and expectations that are contradicted."""
+    wrong = WRITTEN.replace("[default-deny, smoke]", "[Smoke]").replace("denied: [marketing", "allowed: [marketing")
+    Path(DENY).write_text(wrong.replace(", allowed: [payments/postgres -> marketing/web]", ""))
+    Path("s/bad.scenario.yaml").write_text("summary: x\n")
+    code, out, err = prober("validate", "s")
+
+    assert (2, "") == (code, out)
+    assert ["s/bad.scenario.yaml:1", f"{DENY}:2", f"{DENY}:14"] == [
+        *dict.fromkeys(line.split(": ")[0] for line in err.splitlines()[:-1])
+    ]
+
+
+def test_a_case_that_cannot_be_read_hides_no_other(prober: Run) -> None:
+    """Cases are checked each for itself: one with a typo beside one that contradicts the specification."""
+    head, steps = WRITTEN.replace(", allowed: [payments/postgres -> marketing/web]", "").split("steps:\n")
+    body = "".join(f"    {line}\n" for line in steps.replace("denied: [m", "allowed: [m").splitlines())
+    odd = "  odd: {summary: Odd, steps: [{name: n, expct: {allowed: any -> any}}]}\n"
+    Path(DENY).write_text(f"{head}cases:\n{odd}  right:\n    summary: Right\n    steps:\n{body}")
+    _, _, err = prober("validate", DENY)
+
+    assert ["cases.odd.steps[0].expct", "cases.right.steps[0].expect.allowed[0]"] == [
+        line.split(": ")[1] for line in err.splitlines()[:-1]
+    ]
+
+
+def test_explain_tells_what_contradicts_it(prober: Run) -> None:
+    """The moment to ask is when validate refuses: the flow is explained, and its author's mistake stands beside it."""
+    Path(DENY).write_text(WRITTEN.replace("denied: [marketing/web", "allowed: [marketing/web", 1).replace(
+        ", allowed: [payments/postgres -> marketing/web]", ""
+    ))  # fmt: skip
+    code, out, _ = prober("explain", DENY, LEAKING)
+
+    assert 0 == code
+    assert f"  note: what is expected in {DENY}:14 contradicts the specification; `prober validate` says how" in out
+    assert (
+        f"    its author expects it allowed ({DENY}:14); that is wrong, it is denied: correct the expectation or the "
+        "policies"
+    ) in out.splitlines()
+    assert 2 == prober("validate", DENY)[0]
+
+
+def test_explain_refuses_other_mistakes(prober: Run) -> None:
+    """What cannot be read cannot be explained."""
+    Path(DENY).write_text(WRITTEN.replace("labels", "lables"))
+
+    assert 2 == prober("explain", DENY, LEAKING)[0]
+
+
 @pytest.mark.parametrize("command", ["validate", "run", "plan"])
 def test_path_that_is_not_there(command: str, prober: Run) -> None:
     """A path without a scenario is wrong use."""
