@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from prober import journal, story, verdict
+from prober.assess import DENIALS
 from prober.model import ClusterState, NodeRef
 from prober.model.plan import MAX_NODES
-from prober.outcomes import Status, Verdict
+from prober.outcomes import NOT_JUDGED, Status, Verdict
 from prober.result import CellResult, ScenarioResult
 from prober.scenario import OWN, SUFFIX, Scenario, loads
 
 NOBODY = "nobody enforces network policies on this cluster"
+NOTHING_DENIED = "nothing that the canary's policies deny was denied, on a cluster with policies that are not judged"
 PODS_PER_NODE = 4  # three, and a witness
 _AT_MOST = 30  # nodes of one canary: 120 pods
 _POD = re.compile(r"(?:open|target|source)-([0-9]+)")
@@ -111,17 +113,44 @@ def judged(events: Sequence[journal.Event], scenarios: Sequence[Scenario]) -> Fi
     cells = [c for s in own for step in s.steps if step.kind == "step" for c in step.cells]
     denials = [c for c in cells if c.expected is Verdict.DENIED]
     leaks = [c for c in denials if c.status is Status.LEAK]
+    names = _names(events, own)
     if leaks:
-        if len(leaks) == len(denials) and not any(s.trouble for s in own):
-            return Finding(green=False, text=NOBODY, remedy=_NO_PLUGIN)
-        return _some(leaks, denials, _names(events, own))
-    return Finding(green=False, text=f"{_why(own)}, so nothing else was asked")
+        all_leak = len(leaks) == len(denials) and not any(s.trouble for s in own)
+        finding = Finding(green=False, text=NOBODY, remedy=_NO_PLUGIN) if all_leak else _some(leaks, denials, names)
+    else:
+        finding = _cut_off(own, names) or Finding(green=False, text=f"{_why(own)}, so nothing else was asked")
+    return _with_others(finding, [r for r in result.remarks if r.startswith(NOT_JUDGED)])
+
+
+def _with_others(finding: Finding, others: Sequence[str]) -> Finding:
+    """Point at policies that are not judged first: an engine that obeys them is no engine that does nothing."""
+    if not others:
+        return finding
+    text = NOTHING_DENIED if finding.text == NOBODY else finding.text
+    then = f"; then {finding.remedy}" if finding.remedy else ""
+    return Finding(green=False, text=text, remedy=f"look at these first: {'; '.join(others)}{then}")
 
 
 _NO_PLUGIN = (
     "policies were accepted, and whatever they deny went through: install a network plugin that enforces them "
     "(flannel and the bridge plugin alone do not), or start its agents"
 )
+
+
+def _cut_off(own: Sequence[ScenarioResult], names: dict[int, str]) -> Finding | None:
+    """Name the nodes with whose pods nothing connected before there was any policy: some engines fail closed."""
+    control = [c for s in own for step in s.steps if step.kind == "control" for c in step.cells]
+    ends = [({_place(c.flow.source), _place(c.flow.target)}, c.outcome in DENIALS) for c in control]
+    nodes = set[int]().union(*(places for places, _ in ends))
+    cut = [n for n in sorted(nodes) if all(failed for places, failed in ends if n in places)]
+    if not cut:
+        return None
+    if len(cut) == len(nodes):
+        text = "before there was any policy, no pod connected to another"
+        return Finding(green=False, text=text, remedy="look at the network plugin's agents")
+    called = [names.get(n, f"number {n}") for n in cut]
+    text = f"before there was any policy, nothing connected to or from pods on {_nodes(called)}"
+    return Finding(green=False, text=text, remedy=_agent_on(called[0]))
 
 
 def _some(leaks: Sequence[CellResult], denials: Sequence[CellResult], names: dict[int, str]) -> Finding:
@@ -133,11 +162,18 @@ def _some(leaks: Sequence[CellResult], denials: Sequence[CellResult], names: dic
     for way, nodes in ways.items():
         called = [names.get(n, f"number {n}") for n in nodes]
         asked += called
-        more = f" and {len(called) - 5} more" if len(called) > 5 else ""
-        said.append(f"{'node' if len(called) == 1 else 'nodes'} {', '.join(called[:5])}{more} {_verb(called)} {way}")
-    where = f"--field-selector spec.nodeName={asked[0]}"
-    remedy = f"look at the network plugin's agent there: kubectl get pods -A -o wide {where}"
-    return Finding(green=False, text="; ".join(said), remedy=remedy)
+        said.append(f"{_nodes(called)} {_verb(called)} {way}")
+    return Finding(green=False, text="; ".join(said), remedy=_agent_on(asked[0]))
+
+
+def _nodes(called: Sequence[str]) -> str:
+    more = f" and {len(called) - 5} more" if len(called) > 5 else ""
+    return f"{'node' if len(called) == 1 else 'nodes'} {', '.join(called[:5])}{more}"
+
+
+def _agent_on(node: str) -> str:
+    where = f"--field-selector spec.nodeName={node}"
+    return f"look at the network plugin's agent there: kubectl get pods -A -o wide {where}"
 
 
 def _verb(nodes: Sequence[str]) -> str:

@@ -52,6 +52,9 @@ class Trait(StrEnum):
     HOST_NETWORK = "host-network"  # a pod in its node's network
 
 
+# how a remark begins that names policies of kinds that the oracle does not know
+NOT_JUDGED = "policies that are not judged may change verdicts"
+
 # the worst first: a scenario is as bad as its worst cell
 SEVERITY = (
     Status.LEAK,

@@ -14,11 +14,11 @@ from prober.cluster.fake import Asked, FakeCluster, Says, target_of
 from prober.cluster.lab import LabCluster
 from prober.expect import expectations
 from prober.flows import parse_pattern
-from prober.journal import Event, Journal
+from prober.journal import Event, Journal, Remark
 from prober.model import ClusterState, PodRef
 from prober.model.plan import planned
 from prober.oracle import Ruling, judge
-from prober.outcomes import Status
+from prober.outcomes import NOT_JUDGED, Status
 from prober.progress import ignored
 from prober.result import RunResult
 from prober.runner import Settings
@@ -130,6 +130,68 @@ def test_names_who_does_not_enforce(text: str, nodes: int, says: Says) -> None:
 
     assert (not text, text) == (finding.green, finding.text)
     assert bool(text) == bool(finding.remedy)
+
+
+def cut_off(*nodes: int) -> Says:
+    """Connect pods on these nodes to nobody but themselves, as an engine does that fails closed, without its agent."""
+
+    def says(state: ClusterState, asked: Asked) -> str:
+        assert isinstance(asked.source, PodRef)
+        ref = target_of(state, asked)
+        assert isinstance(ref, PodRef)
+        if asked.source != ref and {state.pods[asked.source].node, state.pods[ref].node} & set(nodes):
+            return f"nc: connect to {asked.host} port {asked.port} (tcp) timed out: Operation now in progress"
+        return str(lying()(state, asked))
+
+    return says
+
+
+@pytest.mark.parametrize(
+    ("text", "nodes", "says"),
+    [
+        pytest.param(
+            "before there was any policy, nothing connected to or from pods on node node2", 3, cut_off(2), id="one"
+        ),
+        pytest.param(
+            "before there was any policy, nothing connected to or from pods on nodes node1, node3",
+            4,
+            cut_off(1, 3),
+            id="two",
+        ),
+        pytest.param("before there was any policy, no pod connected to another", 2, cut_off(1, 2), id="all"),
+        pytest.param("before there was any policy, no pod connected to another", 1, cut_off(1), id="alone"),
+    ],
+)
+def test_names_the_nodes_whose_pods_are_cut_off(text: str, nodes: int, says: Says) -> None:
+    """Where an engine without its agent lets new pods through to nobody, nothing is proved, and the nodes are named."""
+    own = canary.canaries(nodes)
+    result, events = ran(own, (), lambda: FakeCluster(says))
+    finding = canary.judged(events, own)
+
+    assert (Status.UNKNOWN, text) == (result.scenarios[0].status, finding.text)
+    assert "look at the network plugin's agent" in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        pytest.param(canary.NOTHING_DENIED, lying(ingress=[1, 2], egress=[1, 2]), id="all"),
+        pytest.param("nodes node1, node2 do not enforce egress", lying(egress=[1, 2]), id="egress"),
+        pytest.param("before there was any policy, no pod connected to another", cut_off(1, 2), id="cut-off"),
+    ],
+)
+def test_policies_that_are_not_judged_are_to_be_looked_at_first(text: str, says: Says) -> None:
+    """Where policies of other kinds may be why, the canary says which, and does not say that nobody enforces."""
+    other = f"{NOT_JUDGED}: GlobalNetworkPolicy (x): all"
+    (event, *events) = ran(own := canary.canaries(2), (), lambda: FakeCluster(says))[1]
+    hidden = Remark(scenario="", text="whether policies that are not judged change verdicts is not known: X")
+    finding = canary.judged((event, Remark(scenario="", text=other), *events), own)
+    without = canary.judged((event, hidden, *events), own)
+
+    assert text == finding.text
+    assert finding.remedy.startswith(f"look at these first: {other}; then ")
+    assert canary.NOTHING_DENIED != without.text
+    assert "first" not in without.remedy
 
 
 def test_nothing_is_asked_after_a_red_canary() -> None:

@@ -12,6 +12,7 @@ from prober.cluster.kube.ground import Ground
 from prober.cluster.kube.reading import policy_of
 from prober.cluster.kube.waiting import items
 from prober.model import NetworkPolicy, PolicyRef
+from prober.outcomes import NOT_JUDGED
 
 Object = Mapping[str, Any]
 
@@ -104,7 +105,7 @@ class OtherKinds:
             names = (str(one["metadata"]["name"]) for one in listed)
             seen.names += [f"{namespace}/{n}" if namespace else n for n in names if not n.startswith(_TRANSLATED)]
         if seen.names:
-            yield f"policies that are not judged may change verdicts: {kind}: {_shortened(seen.names)}"
+            yield f"{NOT_JUDGED}: {kind}: {_shortened(seen.names)}"
         if seen.hidden:
             yield f"whether policies that are not judged change verdicts is not known: {kind}: {seen.hidden}"
 
