@@ -119,7 +119,8 @@ def judged(events: Sequence[journal.Event], scenarios: Sequence[Scenario]) -> Fi
         finding = Finding(green=False, text=NOBODY, remedy=_NO_PLUGIN) if all_leak else _some(leaks, denials, names)
     else:
         finding = _cut_off(own, names) or Finding(green=False, text=f"{_why(own)}, so nothing else was asked")
-    return _with_others(finding, [r for r in result.remarks if r.startswith(NOT_JUDGED)])
+    remarks = (*result.remarks, *(r for s in own for r in s.remarks))
+    return _with_others(finding, [r for r in remarks if r.startswith(NOT_JUDGED)])
 
 
 def _with_others(finding: Finding, others: Sequence[str]) -> Finding:

@@ -186,8 +186,10 @@ def test_policies_that_are_not_judged_are_to_be_looked_at_first(text: str, says:
     (event, *events) = ran(own := canary.canaries(2), (), lambda: FakeCluster(says))[1]
     hidden = Remark(scenario="", text="whether policies that are not judged change verdicts is not known: X")
     finding = canary.judged((event, Remark(scenario="", text=other), *events), own)
+    late = canary.judged((event, *events[:-1], Remark(scenario=own[0].path, text=other), events[-1]), own)
     without = canary.judged((event, hidden, *events), own)
 
+    assert finding == late
     assert text == finding.text
     assert finding.remedy.startswith(f"look at these first: {other}; then ")
     assert canary.NOTHING_DENIED != without.text

@@ -62,9 +62,19 @@ class OtherKinds:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._said = frozenset[str]()
 
     def everywhere(self) -> tuple[str, ...]:
-        """Say which policies of the whole cluster may change verdicts."""
+        """Say which policies of the whole cluster may change verdicts, when a run begins."""
+        found = self._of_the_cluster()
+        self._said = frozenset(found)
+        return found
+
+    def since(self) -> tuple[str, ...]:
+        """Say which policies of the whole cluster may change verdicts now, where that is not what was said before."""
+        return tuple(text for text in self._of_the_cluster() if text not in self._said)
+
+    def _of_the_cluster(self) -> tuple[str, ...]:
         kinds, hidden = self._kinds
         return (*hidden, *(text for k in kinds if not k.namespaced for text in self._told(k, ("",))))
 
@@ -125,7 +135,9 @@ def found_in(ground: Ground) -> tuple[list[NetworkPolicy], list[str]]:
 
 
 def remarks(ground: Ground, kinds: OtherKinds, counted: Collection[PolicyRef]) -> tuple[str, ...]:
-    """Say which policies that this run did not make are in its namespaces now; `counted` are part of the state."""
+    """Say which policies that this run did not make are in its namespaces now, and have come to the whole cluster since
+    it began; `counted` are part of the state.
+    """
     readable, odd = found_in(ground)
     known = [str(p.ref) for p in readable if p.ref in counted]
     late = [str(p.ref) for p in readable if p.ref not in counted]
@@ -135,7 +147,8 @@ def remarks(ground: Ground, kinds: OtherKinds, counted: Collection[PolicyRef]) -
         "policies that this run did not make cannot be read, and count in no verdict": odd,
     }
     own = tuple(f"{what}: {_shortened(names)}" for what, names in said.items() if names)
-    return own + tuple(ground.naming.restored(text) for text in kinds.within(ground.namespaces))
+    within = (ground.naming.restored(text) for text in kinds.within(ground.namespaces))
+    return (*own, *within, *kinds.since())
 
 
 def _shortened(names: Sequence[str]) -> str:

@@ -106,6 +106,19 @@ def test_kinds_are_asked_for_once() -> None:
     assert ["clusternetworkpolicies", "adminnetworkpolicies"] == [path.rpartition("/")[2] for path in api.asked]
 
 
+def test_policies_that_come_to_the_cluster_later_are_named() -> None:
+    """What was said when the run began is not said again of every topology; what came since is, among its remarks."""
+    found, api = kinds(ADMIN)
+    found.everywhere()
+    before = others.remarks(ground(), found, frozenset())
+    api.answers["/apis/policy.networking.k8s.io/v1alpha1/adminnetworkpolicies"] = listed("late")
+
+    assert () == before
+    assert (
+        "policies that are not judged may change verdicts: AdminNetworkPolicy (policy.networking.k8s.io): late",
+    ) == (others.remarks(ground(), found, frozenset()))
+
+
 def test_policies_in_the_runs_namespaces_are_named() -> None:
     """Namespaced kinds are looked for where the run's pods are; what Calico makes of Kubernetes' own is no policy."""
     calico = {

@@ -95,10 +95,10 @@ def test_policies_of_other_kinds_are_named(kube_steered: Cluster) -> None:
         api.post(crds.path(crds.ADMIN), crds.thing(crds.ADMIN, "everybody"))
         api.post(crds.path(crds.STAGED), crds.thing(crds.STAGED, "some-day"))
         kubernetes = reach(kube_steered, run_id="kinds")
+        remarks = kubernetes.remarks()
         own = crds.thing(crds.CILIUM, "own")
         with operator(kube_steered, "kinds", "bank", lambda a, name: a.post(crds.path(crds.CILIUM, name), own)):
             result = proved(kubernetes, [scenario()])
-        remarks = kubernetes.remarks()
         kubernetes.close()
 
     said = "policies that are not judged may change verdicts:"
