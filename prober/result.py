@@ -14,6 +14,7 @@ from prober.scenario import OWN
 from prober.waivers import PROFILE
 
 LAB_BANNER = "lab: proves the policies, says nothing about any cluster"
+_LIES = "lies on purpose, proves no policy, says nothing about any cluster"
 FAIL_ON = (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN)
 
 
@@ -178,7 +179,15 @@ class RunResult:
 
     @property
     def banner(self) -> str:
-        return LAB_BANNER if self.cluster.startswith("lab") else f"cluster: {self.cluster}"
+        """Return what stands first in every report: where it ran, and in a lab how that one differs from the usual."""
+        if not self.in_lab:
+            return f"cluster: {self.cluster}"
+        says = _LIES if "--fault" in self.cluster else LAB_BANNER.partition(": ")[2]
+        return f"{self.cluster}: {says}"
+
+    @property
+    def in_lab(self) -> bool:
+        return self.cluster.startswith("lab")
 
     @property
     def counts(self) -> Counter[Status]:

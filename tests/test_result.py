@@ -129,7 +129,12 @@ def test_proof_line_begins_with_the_worst() -> None:
 def test_banner_says_what_was_proved_about() -> None:
     """A report from the lab begins so; another with the cluster's name."""
     assert LAB_BANNER == run(cluster="lab").banner
-    assert LAB_BANNER == run(cluster="lab --fault flap").banner
+    assert (
+        "lab --deny reject: proves the policies, says nothing about any cluster"
+        == run(cluster="lab --deny reject").banner
+    )
+    lies = "lies on purpose, proves no policy, says nothing about any cluster"
+    assert f"lab --fault flap --deny reject: {lies}" == run(cluster="lab --fault flap --deny reject").banner
     assert "cluster: kind-kind" == run(cluster="kind-kind").banner
 
 

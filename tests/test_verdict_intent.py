@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -105,7 +106,8 @@ def test_every_report_shows_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert '<failure message="/abs/expectations.yaml:2: ' in junit.render(result)
     cell = result.scenarios[0].steps[1].cells[0]
     assert f"prober explain {PATH} '{cell.flow}' --step 1" == text.explain_command(PATH, cell, 1)
-    assert f"prober run {PATH} --only '{cell.flow}'" == text.again_command("lab", PATH, cell)
+    lab = replace(result, cluster="lab")
+    assert f"prober run {PATH} --only '{cell.flow}' --settle 2s" == text.again_command(lab, PATH, cell)
 
 
 def test_scenario_files_stay_strict() -> None:

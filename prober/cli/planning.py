@@ -18,7 +18,7 @@ from prober.report.manifests import overview
 from prober.scenario import Scenario, Step, planned_states
 from prober.sharing import Share, keeps_pods, shares
 from prober.terminal import many, one_line
-from prober.vouching import Vouching
+from prober.vouching import WITNESSES, Vouching, is_witness
 
 # What the lab costs beside waiting, on one core (measured): seconds to open and close one, and per attempt
 _OPENING = 0.3
@@ -115,6 +115,9 @@ def _made(topology: Topology) -> Iterator[str]:
         "node": len(topology.nodes),
     }
     yield f"  makes {', '.join(many(n, word) for word, n in made.items() if n)}, and a resolver"
+    if witnesses := sum(is_witness(p.ref) for p in topology.pods):
+        yield f"  {witnesses} of these pods are witnesses, in {WITNESSES}: no policy selects them, and in each round"
+        yield "  they show that the ways from node to node are up, so that what is silent is denied and not lost"
     services = [state.services[s.ref] for s in topology.services]
     yield from _listed("pods", [_placed(p.ref, p.addresses, p.node) for p in state.probe_pods()])
     yield from _listed("Services", [_placed(s.ref, s.addresses, None) for s in services])

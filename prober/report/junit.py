@@ -96,7 +96,7 @@ def _told(result: RunResult, scenario: ScenarioResult, cells: Sequence[CellResul
         lines += [cell_line(cell), *(f"  {line}" for line in cell.judgement.splitlines())]
         if cell.command:
             lines.append(f"  ran in {cell.flow.source}: {cell.command}")
-        if again := again_command(result.cluster, scenario.path, cell):
+        if again := again_command(result, scenario.path, cell):
             lines.append(f"  again: {again}")
     return "\n".join(lines)
 

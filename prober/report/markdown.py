@@ -127,7 +127,7 @@ def _told(result: RunResult, scenario: ScenarioResult, cell: CellResult) -> Iter
     yield from cell.judgement.splitlines()
     if cell.command:
         yield f"ran in {cell.flow.source}: {cell.command}"
-    if again := again_command(result.cluster, scenario.path, cell):
+    if again := again_command(result, scenario.path, cell):
         yield f"again: {again}"
 
 

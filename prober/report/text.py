@@ -11,6 +11,7 @@ from prober.outcomes import SEVERITY, Status, Verdict
 from prober.report.tables import LEGEND, WAIVED_LEGEND, tables
 from prober.result import CellResult, RunResult, ScenarioResult, StepResult
 from prober.scenario import MANIFESTS, OWN
+from prober.telling import Settings
 from prober.terminal import coloured, many, one_line, printable
 
 FAILURES = (Status.LEAK, Status.BREAK, Status.FLAKY, Status.UNKNOWN)
@@ -23,7 +24,8 @@ _COLOURS = {
 }
 _FULLY = 10  # failing cells of one status in one step that are told in full; of the rest only their first line
 _ASIDE_SHOWN = 5
-_EVIDENCE_LINES = 30
+_PACE = ("timeout", "settle", "hold", "budget")  # settings that decide what a run sees, by their flags' names
+_EVIDENCE_LINES = 12
 
 Paint = Callable[[str, str], str]
 
@@ -59,11 +61,16 @@ def explain_command(path: str, cell: CellResult, number: int) -> str:
     return f"prober explain {_written(path)} {shlex.quote(str(cell.flow))}{step}"
 
 
-def again_command(cluster: str, path: str, cell: CellResult) -> str:
-    """Return the command that probes this cell alone: in the same lab, or by kubectl while the pod is there."""
-    if not cluster.startswith("lab"):
+def again_command(result: RunResult, path: str, cell: CellResult) -> str:
+    """Return the command that probes this cell alone: in the same lab as patiently, or by kubectl while the pod is."""
+    if not result.in_lab:
         return cell.again
-    return f"prober run {_written(path)} --only {shlex.quote(str(cell.flow))}{cluster.removeprefix('lab')}"
+    lab = result.cluster.removeprefix("lab")
+    usual, pace = Settings().plain(), dict(result.settings)
+    flags = [(name, pace[name]) for name in _PACE if pace.get(name, usual[name]) != usual[name]]
+    flags += [("waivers", name) for name in pace.get("waivers", "").splitlines()]
+    words = "".join(f" --{name} {shlex.quote(value)}" for name, value in flags)
+    return f"prober run {_written(path)} --only {shlex.quote(str(cell.flow))}{lab}{words}"
 
 
 def _written(path: str) -> str:
@@ -177,9 +184,8 @@ class _Page:
             yield ""
 
     def _cell(self, scenario: ScenarioResult, number: int, cell: CellResult, *, fully: bool) -> Iterator[str]:
-        explain = explain_command(scenario.path, cell, number)
         line = one_line(cell_line(cell)).removeprefix(cell.status)
-        yield f"    {self._status(cell.status)}{line}; next: {one_line(explain)}"
+        yield f"    {self._status(cell.status)}{line}"
         if not fully:
             return
         by = "" if cell.by == "oracle" else f" by {one_line(cell.by)}"
@@ -190,8 +196,9 @@ class _Page:
         yield from _indented(cell.judgement, 6)
         if cell.command:
             yield from _indented(f"ran in {cell.flow.source}: {cell.command}", 6)
-        if again := again_command(self._result.cluster, scenario.path, cell):
+        if again := again_command(self._result, scenario.path, cell):
             yield from _indented(f"again: {again}", 6)
+        yield f"      next: {one_line(explain_command(scenario.path, cell, number))}"
 
     def _aside(self, step: StepResult) -> Iterator[str]:
         """Tell the cells that are neither proved nor failures."""

@@ -174,7 +174,7 @@ def test_plan_tells_what_a_run_makes_and_sends(prober: Run) -> None:
     assert 0 == code
     assert out.startswith("lab: ")
     assert "deny (s/deny.scenario.yaml): Default deny in payments" in out
-    assert "makes 3 namespaces, 4 pods, 2 nodes, and a resolver" in out
+    assert "makes 3 namespaces, 4 pods, 2 nodes, and a resolver\n  2 of these pods are witnesses, in " in out
     assert "pods: payments/postgres (10.244.0.1, fd00:244:0:1::1, node 1), marketing/web (10.244.8.1" in out
     assert "policies: payments/default-deny" in out
     # control and restore once, the step twice: two cells, each target to itself, each way between the nodes

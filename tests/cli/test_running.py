@@ -92,6 +92,7 @@ def test_lie_is_part_of_the_cluster_s_name(prober: Run, scenarios: Path) -> None
     code, out, _ = prober("run", scenarios, "--fault", "ignore-all", "--deny", "reject", "--settle", "300ms")
 
     assert 1 == code
+    assert out.startswith("lab --fault ignore-all --deny reject: lies on purpose, ")
     assert "on lab --fault ignore-all --deny reject: timeout 1s" in out
     assert f"--only '{LEAKING}' --fault ignore-all --deny reject" in out
 

@@ -10,7 +10,7 @@ import pytest
 
 from prober.flows import parse_flow, parse_pattern
 from prober.outcomes import Status
-from prober.report.text import render
+from prober.report.text import again_command, render
 from prober.result import LAB_BANNER, RunResult, WaiverResult, WaiverState
 from tests.report.build import cell, matrix, run, scenario, step
 
@@ -46,13 +46,13 @@ took 3.2 s
     marketing/web  X            marketing/web  .            marketing/web  !
     payments/api   .            payments/api   .            payments/api   .
 
-    LEAK marketing/web -> payments/postgres:5432: connected 4 of 4; denied by payments/default-deny; next: \
-prober explain scenarios/default-deny.scenario.yaml 'marketing/web -> payments/postgres:5432' --step 1
+    LEAK marketing/web -> payments/postgres:5432: connected 4 of 4; denied by payments/default-deny
       expected DENIED, observed ALLOWED (CONNECTED) in 4 attempts
       marketing/web -> payments/postgres:5432 is denied
       ingress of payments/postgres is isolated by payments/default-deny
       ran in marketing/web: nc -w 1 10.244.0.2 5432
       again: prober run scenarios/default-deny.scenario.yaml --only 'marketing/web -> payments/postgres:5432'
+      next: prober explain scenarios/default-deny.scenario.yaml 'marketing/web -> payments/postgres:5432' --step 1
 
   . allowed   X denied   ? unknown   ! expected and observed differ
 
@@ -97,6 +97,16 @@ def test_what_passed_stands_close_together() -> None:
     assert [True, False, True, True, False] == [not page[i - 1] for i in heads]
 
 
+def test_a_cell_is_asked_again_as_patiently_as_the_run_did() -> None:
+    """Whatever of the run's pace and waivers is not the usual stands in the command; what is usual does not."""
+    pace = (("timeout", "1s"), ("settle", "0.5s"), ("hold", "3"), ("budget", "60s"), ("jobs", "7"), ("only", "x"))
+    result = replace(run(scenario(step(LEAKED))), settings=(*pace, ("waivers", "a b.yaml\nprofile:calico")))
+    command = again_command(result, "s.yaml", LEAKED)
+
+    assert command.endswith(" --settle 0.5s --hold 3 --budget 60s --waivers 'a b.yaml' --waivers profile:calico")
+    assert again_command(run(scenario(step(LEAKED))), "s.yaml", LEAKED).endswith(f"--only '{LEAKED.flow}'")
+
+
 def test_lying_lab_is_asked_again_with_its_lie() -> None:
     """What the lab was made to do is part of what reproduces a cell, and stands in the report."""
     page = render(run(scenario(step(LEAKED)), cluster="lab --fault late:2s --deny reject"))
@@ -128,7 +138,7 @@ def test_failing_control_is_shown_and_takes_no_step_number() -> None:
     assert "  restore: 1 BREAK, nothing proved in 4 rounds, 2.1 s" in page
     assert "step 2 'second'" in page
     assert "step 1" not in page
-    assert 2 == len(re.findall(r"^    BREAK .* 'payments/api -> payments/postgres:5432'$", page, re.MULTILINE))
+    assert 2 == len(re.findall(r"^      next: .* 'payments/api -> payments/postgres:5432'$", page, re.MULTILINE))
 
 
 def test_verbose_shows_the_tables_of_all_steps() -> None:
@@ -191,7 +201,7 @@ def test_evidence_of_failures_only() -> None:
     failed, passed = (run(scenario(step(c), evidence=evidence)) for c in (LEAKED, DENIED))
 
     assert "evidence" not in render(passed)
-    assert "    line 29\n    ... 10 more lines" in render(failed)
+    assert "    line 11\n    ... 28 more lines" in render(failed)
     assert "    line 39" in render(failed, verbose=True)
 
 

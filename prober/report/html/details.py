@@ -48,7 +48,7 @@ def detail(result: RunResult, scenario: ScenarioResult, number: int, cell: CellR
     agreed = "" if cell.agreed_after is None else f", agreed for good after {show_duration(cell.agreed_after)}"
     commands = (
         (f"ran in {cell.flow.source}", cell.command),
-        ("again", again_command(result.cluster, scenario.path, cell)),
+        ("again", again_command(result, scenario.path, cell)),
         ("the rules behind it", explain_command(scenario.path, cell, number)),
     )
     return Detail(

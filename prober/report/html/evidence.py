@@ -53,9 +53,11 @@ def facts(result: RunResult) -> Facts:
     return tuple((name, value) for name, value in said if value)
 
 
-def tables(found: Evidence) -> tuple[Table, ...]:
+def tables(result: RunResult) -> tuple[Table, ...]:
     """Return those tables that have a row."""
-    every = (_nodes(found), _namespaces(found), _engines(found), _policies(found), _clocks(found))
+    found = result.evidence
+    giver = "the lab was given" if result.in_lab else "the API stored"
+    every = (_nodes(found), _namespaces(found), _engines(found), _policies(found, giver), _clocks(found))
     return tuple(table for table in every if table.rows)
 
 
@@ -88,9 +90,9 @@ def _engines(found: Evidence) -> Table:
     return Table(name="Policy engine on each node", heads=heads, rows=rows)
 
 
-def _policies(found: Evidence) -> Table:
+def _policies(found: Evidence, giver: str) -> Table:
     return Table(
-        name="Policies as the API stored them",
+        name=f"Policies as {giver} them",
         heads=("scenario", "step", "policy", "SHA-256"),
         rows=tuple((p.scenario, str(p.step), p.policy, p.sha256) for p in found.policies),
         texts=tuple(json.dumps(p.stored, indent=2, ensure_ascii=False) for p in found.policies),

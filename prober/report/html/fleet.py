@@ -58,6 +58,6 @@ def _told(result: RunResult) -> Iterator[Told]:
 def _cell(result: RunResult, scenario: ScenarioResult, cell: CellResult, where: str) -> Told:
     lines = [f"expected {cell.expected}, observed {cell.observed} in {cell.attempts} attempts", cell.judgement]
     lines += [f"ran in {cell.flow.source}: {cell.command}"] * bool(cell.command)
-    again = again_command(result.cluster, scenario.path, cell)
+    again = again_command(result, scenario.path, cell)
     lines += [f"again: {again}"] * bool(again)
     return Told(status=cell.status, line=f"{cell.flow}: {cell.reason}", where=where, text="\n".join(lines))

@@ -14,7 +14,7 @@ from prober.report.html.evidence import Facts, Table, facts, moment, tables
 from prober.report.html.matrix import MARKS, Matrix, matrix_of
 from prober.report.html.times import Spread, spreads
 from prober.report.text import FAILURES, cell_line, counted, numbered
-from prober.result import LAB_BANNER, CellResult, RunResult, ScenarioResult, StepResult
+from prober.result import CellResult, RunResult, ScenarioResult, StepResult
 from prober.terminal import many
 
 _FULLY = 10  # findings of one status in one step that are told in full
@@ -134,7 +134,7 @@ class Page:
 
     @property
     def lab(self) -> bool:
-        return self.result.banner == LAB_BANNER
+        return self.result.in_lab
 
     @property
     def verdict(self) -> tuple[str, str]:
@@ -178,7 +178,7 @@ class Page:
 
     @property
     def evidence(self) -> tuple[Facts, tuple[Table, ...]]:
-        return facts(self.result), tables(self.result.evidence)
+        return facts(self.result), tables(self.result)
 
     @property
     def spreads(self) -> tuple[Spread, ...]:
