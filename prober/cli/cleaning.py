@@ -32,7 +32,8 @@ def _journals(args: Namespace) -> int:
     if args.run:
         dead = _of_run(args.run, known, place)
     word = "would remove" if args.dry_run else "removed"
-    say(f"lab: it leaves nothing behind but journals; {word} {len(dead)} of {len(known)} in {place}\n")
+    what = f"{word} {len(dead)} of {len(known)} in {place}"
+    say(f"lab: it leaves nothing but journals, the past runs that `prober report` reads; {what}\n")
     for old in dead:
         if not args.dry_run:
             try:

@@ -33,15 +33,16 @@ def report(args: Namespace) -> int:
     results = [result for result, _ in found]
     if len(found) > 1 and args.format not in fleet.FORMATS:
         raise UsageError(f"--format {args.format} is of one run; several go into {', '.join(fleet.FORMATS)}")
-    page = fleet.render(results, args.format) if len(found) > 1 else _page(args, *found[0])
+    form = "head" if args.quiet and args.format == "text" else args.format
+    page = fleet.render(results, form) if len(found) > 1 else _page(args, form, *found[0])
     write(page, args.output)
     return worst([r.exit_code(tuple(map(Status, args.fail_on))) for r in results])
 
 
-def _page(args: Namespace, result: RunResult, events: Plain) -> str:
+def _page(args: Namespace, form: str, result: RunResult, events: Plain) -> str:
     here = args.output == STDOUT
     return rendered(
-        args.format,
+        form,
         result,
         events,
         colour=here and wants_colour(sys.stdout),

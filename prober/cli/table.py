@@ -210,7 +210,9 @@ COMMANDS = (
             _REDACT,
             _FAIL_ON,
             _VERBOSE,
+            Flag(name="--quiet", help="of the text only its first two lines, of several runs a line for each"),
         ),
+        excludes=(("--verbose", "--quiet"),),
     ),
     Command(
         name="compare",

@@ -15,7 +15,7 @@ _WORDS = {0: "as expected", 1: "differs", 3: "no proof", 130: "interrupted"}
 
 
 def render(results: Sequence[RunResult], form: str) -> str:
-    """Return the runs as a page of a format of FORMATS; those with a problem come first."""
+    """Return the runs as a page of a format of FORMATS, or as the `head` of one; those with a problem come first."""
     ordered = sorted(results, key=lambda r: (1, 130, 3, 0).index(r.exit_code()))
     match form:
         case "html":
@@ -24,8 +24,10 @@ def render(results: Sequence[RunResult], form: str) -> str:
             return bounded(_blocks(ordered), LIMIT)
         case "prometheus":
             return prometheus.render_all(results)
+        case "head":
+            return "".join(f"{line}\n" for line in _head(ordered))
         case _:
-            return "".join(f"{line}\n" for line in _lines(ordered))
+            return "".join(f"{line}\n" for line in (*_head(ordered), *_lines(ordered)))
 
 
 def _total(results: Sequence[RunResult]) -> str:
@@ -36,10 +38,13 @@ def _total(results: Sequence[RunResult]) -> str:
     return f"{fine} of {len(results)} runs as expected; proved denials: {denials}, allows: {allows}"
 
 
-def _lines(results: Sequence[RunResult]) -> Iterator[str]:
+def _head(results: Sequence[RunResult]) -> Iterator[str]:
     yield f"fleet: {_total(results)}"
     for result in results:
         yield "  " + one_line(f"{_WORDS[result.exit_code()]}: {result.cluster}: {result.proof} ({result.started})")
+
+
+def _lines(results: Sequence[RunResult]) -> Iterator[str]:
     for result in results:
         yield ""
         yield "=" * 20

@@ -17,6 +17,7 @@ from tests.cli.conftest import Run
 from tests.cli.world import LEAKING, enforcing, leaking
 from tests.report.build import cell, run, scenario, step
 
+JOURNALS = "lab: it leaves nothing but journals, the past runs that `prober report` reads"
 pytestmark = pytest.mark.usefixtures("scenarios")
 
 
@@ -180,7 +181,7 @@ def test_clean_removes_journals_and_nothing_else(prober: Run, state: Path) -> No
     code, out, _ = prober("clean", "--expired")
 
     assert 0 == code
-    assert f"lab: it leaves nothing behind but journals; removed 2 of 2 in {state}" == out.splitlines()[0]
+    assert f"{JOURNALS}; removed 2 of 2 in {state}" == out.splitlines()[0]
     assert ["notes.jsonl"] == [p.name for p in state.iterdir()]
 
 
@@ -215,9 +216,7 @@ def test_clean_knows_only_runs(run: str, prober: Run, state: Path) -> None:
 
 def test_clean_where_nothing_is(prober: Run, state: Path) -> None:
     """Where no run ever was there is nothing to remove."""
-    assert (0, f"lab: it leaves nothing behind but journals; removed 0 of 0 in {state}\n", "") == prober(
-        "clean", "--expired"
-    )
+    assert (0, f"{JOURNALS}; removed 0 of 0 in {state}\n", "") == prober("clean", "--expired")
 
 
 def test_run_keeps_the_newest_journals(prober: Run, state: Path, lab: Callable[[Says], None]) -> None:
@@ -241,6 +240,16 @@ def test_compare_says_what_became_worse(prober: Run, leaked: Path, lab: Callable
     assert f"PASS -> LEAK {LEAKING}" in out
     assert 0 == prober("compare", "leaked.json", "good.json", "--format", "json", "--output", "c.json")[0]
     assert 1 == json.loads(Path("c.json").read_text())["counts"]["fixed"]
+
+
+def test_quiet_report_is_its_head(prober: Run, leaked: Path) -> None:
+    """--quiet leaves a run's banner and proof, of several runs a line for each; other formats stay whole."""
+    _, whole, _ = prober("report", leaked)
+    _, both, _ = prober("report", leaked, leaked)
+
+    assert (1, "".join(whole.splitlines(keepends=True)[:2]), "") == prober("report", leaked, "--quiet")
+    assert (1, "".join(both.splitlines(keepends=True)[:3]), "") == prober("report", leaked, leaked, "--quiet")
+    assert prober("report", leaked, "--format", "junit") == prober("report", leaked, "--format", "junit", "--quiet")
 
 
 def test_several_reports_are_one_page(prober: Run, leaked: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ def configure(target: KubeTarget, settings: client.Configuration) -> str:
         if "KUBERNETES_SERVICE_HOST" in os.environ and not (target.kubeconfig or target.context):
             config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
             return "in-cluster"
+        _require_file(target)
         contexts, current = config.list_kube_config_contexts(target.kubeconfig or None)  # type: ignore[no-untyped-call]
         names = [str(c["name"]) for c in contexts]
         if target.context and target.context not in names:
@@ -35,6 +37,25 @@ def configure(target: KubeTarget, settings: client.Configuration) -> str:
         first = (str(error) or type(error).__name__).splitlines()[0]
         raise UsageError(f"no cluster: {first}; give a --kubeconfig that can be used") from None
     return context
+
+
+def _require_file(target: KubeTarget) -> None:
+    """Raise UsageError where no kubeconfig is there at all: who has none wants to know where one is looked for."""
+    said = target.kubeconfig or os.environ.get("KUBECONFIG", "")
+    files = [file for file in said.split(os.pathsep) if file] or ["~/.kube/config"]
+    if any(Path(file).expanduser().is_file() for file in files):
+        return
+    by = (
+        "--kubeconfig"
+        if target.kubeconfig
+        else "KUBECONFIG"
+        if said
+        else "neither --kubeconfig nor KUBECONFIG is given"
+    )
+    raise UsageError(
+        f"no cluster: there is no kubeconfig {os.pathsep.join(files)} ({by}); give one by --kubeconfig FILE; "
+        "--cluster lab needs none"
+    )
 
 
 def tls_options(settings: client.Configuration) -> dict[str, Any]:

@@ -259,7 +259,23 @@ def test_kubeconfig_that_is_none_is_wrong_use(text: str, tmp_path: Path) -> None
         Connection(KubeTarget(kubeconfig=str(path)))
 
 
-def test_kubeconfig_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
-    """So is one that does not exist."""
-    with pytest.raises(UsageError, match="kubeconfig"):
-        Connection(KubeTarget(kubeconfig=str(tmp_path / "none")))
+@pytest.mark.parametrize(
+    ("named", "environment", "said"),
+    [
+        ("/none/a", "/none/b", "/none/a (--kubeconfig)"),
+        ("", "/none/b:/none/c", "/none/b:/none/c (KUBECONFIG)"),
+        ("", "", "~/.kube/config (neither --kubeconfig nor KUBECONFIG is given)"),
+    ],
+)
+def test_kubeconfig_that_is_not_there_is_wrong_use(
+    named: str, environment: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So is one that does not exist: where it was looked for, and what helps."""
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setenv("KUBECONFIG", environment)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(UsageError) as caught:
+        Connection(KubeTarget(kubeconfig=named))
+
+    remedy = "give one by --kubeconfig FILE; --cluster lab needs none"
+    assert f"no cluster: there is no kubeconfig {said}; {remedy}" == str(caught.value)
