@@ -35,12 +35,12 @@ class Mistake:
 
 
 class InputError(ProberError):
-    """Files that say something wrong: all their mistakes at once; exit 2."""
+    """Files that say something wrong: all their mistakes at once, and notes that may explain them; exit 2."""
 
     exit_code = 2
 
-    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
-        super().__init__("\n".join(map(str, mistakes)))
+    def __init__(self, mistakes: tuple[Mistake, ...], notes: tuple[str, ...] = ()) -> None:
+        super().__init__("\n".join((*map(str, mistakes), *(f"note: {note}" for note in notes))))
         self.mistakes = mistakes
 
 

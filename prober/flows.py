@@ -161,7 +161,9 @@ def parse_pattern(text: str) -> FlowPattern:
     if source is None:
         raise ValueError(f"`{left[:80]}` is no source; a source is any, ns/any, ns/pod or ext/NAME")
     if target is None:
-        raise ValueError(f"`{right[:80]}` is no target; {_TARGETS}")
+        colon = ":".join(right.split())
+        meant = f"write the port behind a colon, {colon}" if _TARGET.fullmatch(colon) else _TARGETS
+        raise ValueError(f"`{right[:80]}` is no target; {meant}")
     pattern = FlowPattern(
         source=_source(source),
         target=_target(target),

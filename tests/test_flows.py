@@ -118,6 +118,7 @@ def test_pattern_is_read(
         ("svc/payments/db -> payments/db", "is no source"),
         ("payments/api -> db", "`db` is no target"),
         ("payments/api -> payments/db:", "is no target"),
+        ("payments/api -> payments/db 5432", "is no target; write the port behind a colon, payments/db:5432"),
         ("payments/api -> payments/DB", "is no target"),
         ("payments/api -> payments/db -> x/y", "is no target"),
         ("payments/api -> payments/db:80/icmp", "is no target"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prober.errors import InputError, UsageError
-from prober.scenario import Scenario, check, load, load_all, matrix, planned_states
+from prober.scenario import Scenario, check, load, load_all, matrix, planned_states, remarks
 from prober.waivers import PROFILE, all_of, profile
 from prober.yamltext import decoded
 
@@ -53,9 +53,13 @@ def _stdin(most: int) -> bytes:
 def checked(paths: Sequence[str]) -> tuple[Scenario, ...]:
     """Return the scenarios of files and directories, or raise every mistake in all of them."""
     scenarios, mistakes = load_all([Path(p) for p in paths])
-    mistakes += tuple(mistake for scenario in scenarios for mistake in check(scenario))
+    notes: dict[str, None] = {}  # a label that no pod has is often why the oracle contradicts somebody
+    for scenario in scenarios:
+        if contradicted := check(scenario):
+            mistakes += contradicted
+            notes.update(dict.fromkeys(remarks(scenario)))
     if mistakes:
-        raise InputError(tuple(sorted(mistakes, key=lambda m: (m.file, m.line))))
+        raise InputError(tuple(sorted(mistakes, key=lambda m: (m.file, m.line))), tuple(notes))
     return scenarios
 
 

@@ -76,9 +76,10 @@ def _collected(path: Path) -> Iterator[tuple[Path, str]]:
     elif case and Path(file).is_file():
         yield Path(file), case
     else:
-        raise UsageError(
-            f"{shortened(str(path), _PATH)}: {'neither file nor directory' if path.exists() else 'no such file'}"
-        )
+        meant = path.with_name(path.name + SUFFIX)
+        hint = f"; did you mean {shortened(str(meant), _PATH)}?" if meant.is_file() else ""
+        what = "neither file nor directory" if path.exists() else "no such file"
+        raise UsageError(f"{shortened(str(path), _PATH)}: {what}{hint}")
 
 
 def _from_disk(scenario: Path) -> Callable[[str], str]:

@@ -95,6 +95,21 @@ def test_explain_refuses_other_mistakes(prober: Run) -> None:
     assert 2 == prober("explain", DENY, LEAKING)[0]
 
 
+def test_a_contradiction_comes_with_the_label_behind_it(prober: Run) -> None:
+    """Where a selector takes nobody, that is said beside what the oracle says: it is why."""
+    Path(DENY).write_text(WRITTEN.replace("podSelector: {}", "podSelector: {matchLabels: {app: postgress}}"))
+    code, _, err = prober("validate", DENY)
+
+    assert 2 == code
+    assert [f"{DENY}:14", "note"] == [line.split(": ")[0] for line in err.splitlines()[:-1]]
+    assert err.splitlines()[1].endswith("no pod of payments has app=postgress; payments/postgres has app=postgres")
+
+
+def test_a_path_without_its_suffix_is_guessed(prober: Run) -> None:
+    """Who leaves out `.scenario.yaml` is told the file's whole name."""
+    assert (2, "", f"prober: s/deny: no such file; did you mean {DENY}?\n") == prober("validate", "s/deny")
+
+
 @pytest.mark.parametrize("command", ["validate", "run", "plan"])
 def test_path_that_is_not_there(command: str, prober: Run) -> None:
     """A path without a scenario is wrong use."""

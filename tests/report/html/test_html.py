@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from prober.evidence import Evidence, StoredPolicy
 from prober.outcomes import Outcome, Status, Verdict
 from prober.report.html import render
 from prober.report.html.matrix import MARKS
@@ -318,3 +319,14 @@ def test_only_our_own_files_are_markup() -> None:
     template, script = (here.joinpath(name).read_text() for name in ("page.html.jinja", "script.js"))
     assert not re.search(r"\|\s*safe|autoescape", template)
     assert not re.search(r"innerHTML|outerHTML|insertAdjacent|document\.write|eval|Function\(|fetch|XMLHttp", script)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "words"), [("lab --fault flap", "the lab was given"), ("kind-a", "the API stored")]
+)
+def test_policies_are_those_of_where_it_ran(cluster: str, words: str) -> None:
+    """The lab has no API that could store a policy: the table's heading says who had it from whom."""
+    policy = StoredPolicy(scenario="s", step=1, policy="a/p", sha256="0" * 64, stored={})
+    result = replace(run(scenario(step(DENIED))), cluster=cluster, evidence=Evidence(policies=(policy,)))
+
+    assert [words] == [w for w in ("the lab was given", "the API stored") if f"Policies as {w} them" in render(result)]
