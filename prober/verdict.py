@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from prober import evidence, journal
 from prober.assess import Assessment, Reading, assess
+from prober.attribution import idle_nodes
 from prober.errors import InputError, ProberError
 from prober.evidence import Evidence
 from prober.expect import Expected, expectations, unprobeable
@@ -102,9 +103,10 @@ def judge_scenario(scenario: Scenario, story: Story, terms: Terms) -> ScenarioRe
     steps: tuple[StepResult, ...] = ()
     faults = list(story.faults)
     intent: list[str] = []
+    remarks = list(story.remarks)
     if story.state is not None:
         try:
-            steps = _steps(scenario.resolved(story.state), story, story.state, terms, faults, intent)
+            steps = _steps(scenario.resolved(story.state), story, story.state, terms, faults, intent, remarks)
         except (ProberError, LookupError, TypeError, ValueError, AttributeError) as error:
             faults.append(f"it cannot be judged: {type(error).__name__}: {error}")
     if faults:
@@ -123,7 +125,7 @@ def judge_scenario(scenario: Scenario, story: Story, terms: Terms) -> ScenarioRe
         steps=steps,
         skipped="" if troubles else story.skipped,
         trouble="; ".join(troubles),
-        remarks=tuple(story.remarks),
+        remarks=tuple(remarks),
         evidence=story.evidence,
         seconds=max(0.0, story.until - story.begin),
         intent=tuple(intent),
@@ -139,11 +141,18 @@ def _unproved(cell: CellResult, fault: str) -> CellResult:
 
 
 def _steps(
-    scenario: Scenario, story: Story, first: ClusterState, terms: Terms, faults: list[str], intent: list[str]
+    scenario: Scenario,
+    story: Story,
+    first: ClusterState,
+    terms: Terms,
+    faults: list[str],
+    intent: list[str],
+    remarks: list[str],
 ) -> tuple[StepResult, ...]:
     """Judge every phase in order; what a journal should have and has not goes to `faults`.
 
-    What the author expects of somebody's own policies, and they contradict, goes to `intent`.
+    What the author expects of somebody's own policies, and they contradict, goes to `intent`; to `remarks` which nodes
+    denied nothing.
     """
     chapters: list[Chapter] = []
     state = known = first
@@ -174,6 +183,12 @@ def _steps(
         cells = tuple(_cell(proofs, chapter, f, e, terms) for f, e in chapter.expected.items())
         if told.kind == "step":
             cells = terms.waiving.settled(scenario.path, chapter.state, chapter.expected, cells)
+            rulings = [(chapter.expected[c.flow].judgement, c.status) for c in cells]
+            remarks += [
+                f"step '{told.name}': node {node} let through all {count} that only it could deny, while other nodes "
+                "denied theirs: look at the network plugin's agent there"
+                for node, count in idle_nodes(chapter.state, rulings).items()
+            ]
         results.append(
             StepResult(
                 name=told.name,

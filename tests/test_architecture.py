@@ -28,7 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("workloads",),
     ("cells", "expect", "story", "result", "traits"),
     ("vouching",),
-    ("assess", "sharing", "waiving", "comparison"),
+    ("assess", "attribution", "sharing", "waiving", "comparison"),
     ("proofs",),
     ("verdict",),
     ("cluster.base", "canary"),
