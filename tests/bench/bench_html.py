@@ -14,6 +14,7 @@ from pathlib import Path
 
 from prober.report.html import render
 from prober.result import RunResult
+from tests.bench.matrices import matrix_of
 from tests.report.html.browser import browser
 from tests.telling import journal, judged
 
@@ -23,22 +24,7 @@ SIZES = (100, 30)
 
 def big(pods: int) -> RunResult:
     """Return the run of a scenario in which one of three namespaces is closed."""
-    names = "\n".join(
-        f"  {'xyz'[i % 3]}/p{i}: {{labels: {{pod: p{i}}}, ports: [80], node: {i % 2 + 1}}}" for i in range(pods)
-    )
-    text = f"""summary: {pods} pods, and x is closed
-namespaces: {{x: {{}}, y: {{}}, z: {{}}}}
-pods:
-{names}
-steps:
-  - name: default deny in x
-    apply:
-      apiVersion: networking.k8s.io/v1
-      kind: NetworkPolicy
-      metadata: {{name: default-deny, namespace: x}}
-      spec: {{podSelector: {{}}, policyTypes: [Ingress, Egress]}}
-    expect: {{denied: [any -> x/any, x/any -> any], allowed: [y/any -> z/any]}}
-"""
+    text = matrix_of(pods, ports="80")
     return judged(journal(text), text)
 
 

@@ -26,7 +26,7 @@ from prober.runner import Settings, run
 from prober.scenario import Scenario, loads
 from prober.verdict import judge
 from prober.vouching import Vouching, with_witnesses
-from tests.bench.bench_run import matrix_of
+from tests.bench.matrices import matrix_of
 from tests.kube.cluster import Cluster
 from tests.kube.settings import Engine
 from tests.kube.settings import Settings as Wanted

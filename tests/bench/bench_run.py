@@ -13,26 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-
-def matrix_of(pods: int) -> str:
-    """Return a scenario of `pods` pods in three namespaces, four ports each, with one default deny."""
-    names = "\n".join(
-        f"  {'xyz'[i % 3]}/p{i}: {{labels: {{pod: p{i}}}, ports: [80, 81, 80/udp, 81/udp], node: {i % 2 + 1}}}"
-        for i in range(pods)
-    )
-    return f"""summary: {pods} pods, TCP and UDP on two ports each
-namespaces: {{x: {{}}, y: {{}}, z: {{}}}}
-pods:
-{names}
-steps:
-  - name: default deny in x
-    apply:
-      apiVersion: networking.k8s.io/v1
-      kind: NetworkPolicy
-      metadata: {{name: default-deny, namespace: x}}
-      spec: {{podSelector: {{}}, policyTypes: [Ingress, Egress]}}
-    expect: {{denied: [any -> x/any, x/any -> any], allowed: [y/any -> z/any]}}
-"""
+from tests.bench.matrices import matrix_of
 
 
 def timed(*arguments: str) -> tuple[float, str]:
