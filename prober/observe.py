@@ -27,10 +27,11 @@ class RoundInFlight:
     """A round under way: what has been seen so far; `done` once every stream has ended and identities are read."""
 
     number: int
+    asked: float
     at: float  # when it was asked for; then when its last stream began
     ahead: int = 0  # streams of witnesses that have not ended
     unbegun: int = 0  # streams that wait for a worker or for slots
-    seen: dict[Flow, Outcome] = field(default_factory=dict)
+    answers: list[tuple[Flow, Outcome]] = field(default_factory=list)  # in the order in which they came
     last_connected: float = 0.0
     streams: list[Future[None]] = field(default_factory=list)
     ready: frozenset[str] = frozenset()  # Services with a ready backend at its end
@@ -95,7 +96,8 @@ class Observer:
 
         So a way is known to be open before silence on it is taken for a denial: later, an outage may be over.
         """
-        this = RoundInFlight(number=self._rounds, at=clock())
+        now = clock()
+        this = RoundInFlight(number=self._rounds, asked=now, at=now)
         self._rounds += 1
         self._journal.write(RoundStarted(scenario=self._scenario, step=step, round=this.number, at=this.at))
         by_source: dict[Source, list[Flow]] = {}
@@ -206,7 +208,7 @@ class Observer:
             )
         )
         with self._lock:
-            this.seen[flow] = seen
+            this.answers.append((flow, seen))
             if seen is Outcome.CONNECTED:
                 this.last_connected = clock()
         self._on_seen()

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import Executor
 
-from prober.assess import DENIALS
-from prober.cells import lookup_leg, service_of
+from prober.agreeing import Agreeing
 from prober.cluster.base import Cluster
 from prober.errors import ProberError
 from prober.expect import Expected, unprobeable
 from prober.journal import Attempt, Event, Journal
-from prober.model import ClusterState, Flow, HostName
+from prober.model import ClusterState, Flow
 from prober.observe import Observer, RoundInFlight, clock
 from prober.outcomes import Outcome, Verdict
 from prober.vouching import Vouching
@@ -44,7 +43,7 @@ class Phases:
         executor: Executor,
         stop: threading.Event,
         arrived: set[str],
-        progress: Callable[[int, Sequence[Flow]], None],
+        progress: Callable[[int, Collection[Flow]], None],
     ) -> None:
         self._wake = threading.Event()
         self._observer = Observer(
@@ -63,6 +62,7 @@ class Phases:
         flows = vouching.round_of(tuple(wanted))
         if not flows:
             return True
+        cells = Agreeing(wanted, vouching)
         deadline = clock() + self._settle
         rounds: list[RoundInFlight] = []
         bad = -1  # the last round that disagrees
@@ -72,18 +72,19 @@ class Phases:
                 if not this.done and all(s.done() for s in this.streams):
                     self._observer.finish(step, this)
             for i, this in enumerate(rounds[bad + 1 :], start=bad + 1):
-                if _disagreeing(this, wanted, vouching):
+                if cells.disagreeing(this):
                     bad = i
             good = rounds[bad + 1 :]
             under_way = any(not r.done for r in rounds)
             if len(good) >= needed and not under_way:
                 return True
             due = self._due(rounds, good, Verdict.DENIED in wanted.values())
-            # after the deadline only what has agreed is held on to; a round that may yet disagree is not
-            late = bool(rounds) and due > deadline and not (good and good[0].done)
+            # a round may take longer than the time to settle: what was asked within it is no last word. After it, only
+            # what has agreed is held on to; a round that may yet disagree is not
+            late = bool(rounds) and rounds[-1].asked >= deadline and not (good and good[0].done)
             if late and not under_way:
                 return False
-            self._check(rounds, wanted, vouching)
+            self._check(rounds, cells)
             # a round whose streams still wait would meet the next one's: two samples of one moment hold nothing
             queued = bool(rounds) and rounds[-1].unbegun > 0
             if len(good) < needed and not late and not queued:
@@ -105,7 +106,7 @@ class Phases:
             return last.at + self._timeout
         return last.at + min(self._timeout, max(SOONEST, 2 * (last.last_connected - last.at)))
 
-    def _check(self, rounds: list[RoundInFlight], wanted: Mapping[Flow, Verdict], vouching: Vouching) -> None:
+    def _check(self, rounds: list[RoundInFlight], cells: Agreeing) -> None:
         if self._observer.trouble:
             raise self._observer.trouble
         if self._stop.is_set():
@@ -113,7 +114,7 @@ class Phases:
         if clock() > self._until:
             raise OutOfTimeError("its time is used up (--budget); what was seen so far is judged")
         if rounds:
-            self._progress(rounds[-1].number, _disagreeing(rounds[-1], wanted, vouching))
+            self._progress(rounds[-1].number, cells.disagreeing(rounds[-1]))
 
 
 def disagreeing(
@@ -128,49 +129,3 @@ def disagreeing(
             if (event.outcome == Outcome.CONNECTED) != (expected[flow].verdict is Verdict.ALLOWED):
                 found[flow] = event.command
     return found
-
-
-def _disagreeing(this: RoundInFlight, wanted: Mapping[Flow, Verdict], vouching: Vouching) -> list[Flow]:
-    """Return the cells that disagree so far: at once those that cannot agree any more, the rest at the round's end."""
-    seen = dict(this.seen)
-    return [
-        f
-        for f, v in wanted.items()
-        if (not _agrees(f, v, seen, vouching) and (this.done or _cannot_agree(f, v, seen, vouching)))
-        or (v is Verdict.DENIED and this.done and not _is_ready(f, this, vouching.state))
-    ]
-
-
-def _is_ready(flow: Flow, this: RoundInFlight, state: ClusterState) -> bool:
-    """Say whether the Service of a flow, if it has one, had a ready backend at a round's end."""
-    service = service_of(flow, state)
-    return service is None or str(service) in this.ready
-
-
-def _cannot_agree(flow: Flow, wanted: Verdict, seen: Mapping[Flow, Outcome], vouching: Vouching) -> bool:
-    """Say whether what came in of a round so far already speaks against the cell."""
-    match wanted:
-        case Verdict.ALLOWED:
-            return flow in seen
-        case Verdict.DENIED:
-            return seen.get(flow) is Outcome.CONNECTED or any(
-                v in seen and seen[v] is not Outcome.CONNECTED for v in vouching.of(flow)
-            )
-        case Verdict.UNKNOWN:
-            return False
-
-
-def _agrees(flow: Flow, wanted: Verdict, seen: Mapping[Flow, Outcome], vouching: Vouching) -> bool:
-    outcome = seen.get(flow)
-    match wanted:
-        case Verdict.ALLOWED:
-            return outcome is Outcome.CONNECTED
-        case Verdict.UNKNOWN:
-            return True
-        case Verdict.DENIED:
-            denied = outcome in DENIALS or (
-                outcome is Outcome.NO_NAME
-                and isinstance(flow.target, HostName)
-                and seen.get(lookup_leg(flow)) in DENIALS
-            )
-            return denied and all(seen.get(v) is Outcome.CONNECTED for v in vouching.of(flow))

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 from typing import IO
 
-from prober.terminal import is_live, one_line, width
+from prober.terminal import is_live, many, one_line, width
 
 _CLEAR = "\r\x1b[K"
 
@@ -19,7 +19,8 @@ class Progress:
     step: str
     kind: str  # "control", "step", "restore"
     round: int
-    disagreeing: tuple[str, ...] = ()  # flows that are not yet what they should be
+    disagreeing: int = 0  # flows that are not yet what they should be
+    first: str = ""  # the first of them
     done: bool = False
     note: str = ""  # what there is to say, above all when it is done
 
@@ -34,9 +35,8 @@ class Progress:
         """Return how many cells still disagree, and the first of them."""
         if not self.disagreeing:
             return ""
-        first, *others = self.disagreeing
-        more = ", ..." if others else ""
-        return f", {len(self.disagreeing)} cell{'s' if others else ''} still to agree: {first}{more}"
+        more = ", ..." if self.disagreeing > 1 else ""
+        return f", {many(self.disagreeing, 'cell')} still to agree: {self.first}{more}"
 
 
 def ignored(_: Progress) -> None:

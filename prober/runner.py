@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
@@ -163,14 +163,15 @@ class _Topologies:
         return None
 
     def _tell(self, scenario: Scenario, stage: Stage, heir: Scenario | None) -> None:
-        def tell(step: str, kind: str, number: int = 0, disagreeing: Sequence[Flow] = ()) -> None:
+        def tell(step: str, kind: str, number: int = 0, disagreeing: Collection[Flow] = ()) -> None:
             self._progress(
                 Progress(
                     scenario=scenario.name,
                     step=step,
                     kind=kind,
                     round=number,
-                    disagreeing=tuple(map(str, disagreeing)),
+                    disagreeing=len(disagreeing),
+                    first=str(next(iter(disagreeing), "")),
                 )
             )
 

@@ -34,6 +34,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cluster.base", "canary"),
     ("cluster.fake", "cluster.lab", "cluster.kube"),
     ("observe",),
+    ("agreeing",),
     ("phases", "aside"),
     ("telling",),
     ("runner",),

@@ -48,7 +48,7 @@ def test_each_flow_is_attempted_once() -> None:
     assert isinstance(events[-1], RoundEnded)
     assert sorted(map(str, FLOWS)) == sorted(e.flow for e in events if isinstance(e, Attempt))
     assert ["shop/a", "shop/b", "shop/c"] == sorted(e.source for e in events if isinstance(e, Clock))
-    assert dict.fromkeys(FLOWS, Outcome.CONNECTED) == this.seen
+    assert dict.fromkeys(FLOWS, Outcome.CONNECTED) == dict(this.answers)
     assert (True, 0) == (this.done, this.unbegun)
     witnesses = {"prober-witness/witness-1", "prober-witness/witness-2"}
     ids = {"kube-system/coredns", "shop/a", "shop/b", "shop/c"} | witnesses
@@ -132,7 +132,7 @@ def test_first_line_for_a_cell_counts() -> None:
                 yield line.replace("succeeded!", "failed!")
 
     (this,), events, _ = observed(Twice(enforcing))
-    assert {Outcome.CONNECTED} == set(this.seen.values())
+    assert {Outcome.CONNECTED} == {outcome for _, outcome in this.answers}
     assert len(FLOWS) == sum(isinstance(e, Attempt) for e in events)
 
 

@@ -147,6 +147,18 @@ def test_cell_that_agrees_at_the_last_moment_is_held(time: Time) -> None:
     assert scene.converge(4)
 
 
+def test_round_longer_than_the_time_to_settle_is_no_last_word(time: Time) -> None:
+    """One round may outlast --settle on a slow machine: what it asked first was long ago, and is asked again."""
+
+    def slow(state: ClusterState, asked: Asked) -> str:
+        time.now += 1.0
+        return (enforcing if time() > 1003 else ignoring)(state, asked)
+
+    scene = Scene(slow, settle=2.0)
+    assert scene.converge(1)
+    assert 2 == scene.rounds
+
+
 @pytest.mark.usefixtures("time")
 def test_trouble_of_a_stream_is_raised() -> None:
     """A cluster that cannot do what is asked ends the phase, after the round's lines are written."""

@@ -23,21 +23,18 @@ def at(
     *,
     done: bool = False,
     note: str = "",
-    disagreeing: tuple[str, ...] = ("x -> y:80", "x -> z:80"),
+    disagreeing: int = 2,
 ) -> Progress:
-    return Progress(
-        scenario=scenario, step="deny all", kind="step", round=3, disagreeing=disagreeing, done=done, note=note
-    )
+    words = {"scenario": scenario, "step": "deny all", "kind": "step", "first": "x -> y:80"}
+    return Progress(**words, round=3, disagreeing=disagreeing, done=done, note=note)
 
 
 @pytest.mark.parametrize(
     ("expected", "progress"),
     [
         pytest.param("a: step 'deny all', round 3, 2 cells still to agree: x -> y:80, ...", at(), id="several"),
-        pytest.param(
-            "a: step 'deny all', round 3, 1 cell still to agree: x -> y:80", at(disagreeing=("x -> y:80",)), id="one"
-        ),
-        pytest.param("a: step 'deny all', round 3, holding", at(disagreeing=(), note="holding"), id="note"),
+        pytest.param("a: step 'deny all', round 3, 1 cell still to agree: x -> y:80", at(disagreeing=1), id="one"),
+        pytest.param("a: step 'deny all', round 3, holding", at(disagreeing=0, note="holding"), id="note"),
         pytest.param("a: PASS", at(done=True, note="PASS"), id="done"),
         pytest.param("a: all as expected", at(done=True), id="done-without-a-word"),
     ],

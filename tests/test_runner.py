@@ -689,7 +689,7 @@ def test_progress_is_told(time: Time) -> None:
     assert "does not agree" == seen[-1].note
     ran([DENY_B], late(time, 1.0), progress=seen.append)
     assert ["open", "step", "restore"] == list(dict.fromkeys(p.kind for p in seen if p.kind))
-    assert (1, 4) in [(p.round, len(p.disagreeing)) for p in seen if p.kind == "step"]
+    assert (1, 4) in [(p.round, p.disagreeing) for p in seen if p.kind == "step"]
 
 
 @pytest.mark.usefixtures("time")
