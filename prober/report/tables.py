@@ -121,12 +121,12 @@ def axes(cells: Sequence[CellResult]) -> tuple[tuple[Place, ...], tuple[Place, .
 
 
 def tables(cells: Sequence[CellResult], width: int, views: Sequence[View] = tuple(View)) -> list[str]:
-    """Return the lines of one table for each view, side by side where the page is wide enough."""
+    """Return the lines of one table for each view, as many side by side as the page is wide enough for."""
     if not cells:
         return []
     layout = _fitting(cells, width)
     blocks = [[str(view), *_drawn(_Grid.of(cells, layout, view), width)] for view in views]
-    lines = _beside(blocks, width) or _below(blocks)
+    lines = _packed(blocks, width)
     if layout.columns or layout.rows:
         lines += ["", f"ns/{_ANY} stands for all pods of a namespace on all their ports; numbers say how many of each"]
     return lines
@@ -247,15 +247,18 @@ def _width(lines: Sequence[str]) -> int:
     return max(map(len, lines), default=0)
 
 
-def _below(blocks: Sequence[Sequence[str]]) -> list[str]:
-    return [line for i, block in enumerate(blocks) for line in ([""] * bool(i) + list(block))]
+def _packed(blocks: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Return the blocks side by side, as many in a row as the page is wide enough for."""
+    rows: list[list[Sequence[str]]] = []
+    for block in blocks:
+        taken = sum(_width(b) + _GAP for b in rows[-1]) if rows else width
+        if taken + _width(block) > width:
+            rows.append([])
+        rows[-1].append(block)
+    return [line for i, row in enumerate(rows) for line in ([""] * bool(i) + _row(row))]
 
 
-def _beside(blocks: Sequence[Sequence[str]], width: int) -> list[str]:
-    """Return the blocks side by side, nothing if that is too wide."""
+def _row(blocks: Sequence[Sequence[str]]) -> list[str]:
     widths = [_width(block) for block in blocks]
-    if sum(widths) + _GAP * (len(blocks) - 1) > width:
-        return []
-    gap = " " * _GAP
-    rows: Iterator[tuple[str, ...]] = zip_longest(*blocks, fillvalue="")
-    return [gap.join(line.ljust(w) for line, w in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines: Iterator[tuple[str, ...]] = zip_longest(*blocks, fillvalue="")
+    return [(" " * _GAP).join(part.ljust(w) for part, w in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -160,9 +160,13 @@ def test_rows_of_a_namespace_stand_together() -> None:
 
 
 def test_side_by_side_as_soon_as_it_fits() -> None:
-    """The tables stand side by side on a page that is just wide enough, and not on one a column narrower."""
+    """As many tables stand side by side as just fit; a column narrower, and there is one less."""
     cells = matrix(THREE, ["80"], leaks=[LEAK])
     needed = max(map(len, tables(cells, 1000)))
 
     assert 8 == len(tables(cells, needed))
-    assert 26 == len(tables(cells, needed - 1))
+    two = tables(cells, needed - 1)
+    assert 17 == len(two)
+    assert ["expected", "observed"] == two[0].split()
+    assert ["", "difference"] == two[8:10]
+    assert 26 == len(tables(cells, max(map(len, two)) - 1))
