@@ -68,7 +68,10 @@ def described(flag: Flag) -> str:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """Return the command line, defaults filled in; UsageError, or SystemExit after --help and --version."""
+    """Return the command line, defaults filled in, and as `given` the flags that it names.
+
+    UsageError, or SystemExit after --help and --version.
+    """
     words = tuple(sys.argv[1:] if argv is None else argv)
     args = parser(frozenset(word.partition("=")[0] for word in words)).parse_args(words)
     args.typed = shlex.join(("prober", *words))
@@ -83,6 +86,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         if flag.name in given and flag.needs and not given.intersection(flag.needs):
             raise UsageError(f"{flag.name} goes with {' or '.join(flag.needs)}; give one of them, or leave it out")
     _fit_the_cluster(command, args, given)
+    args.given = frozenset(given)
     for flag in command.flags:
         if flag.metavar and getattr(args, flag.key) is None:
             default = (flag.on_kube if getattr(args, "cluster", "") == "kube" else "") or flag.default

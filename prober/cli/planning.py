@@ -23,6 +23,7 @@ from prober.vouching import WITNESSES, Vouching, is_witness
 # What the lab costs beside waiting, on one core (measured): seconds to open and close one, and per attempt
 _OPENING = 0.3
 _ATTEMPT = 0.002
+_AMPLE = 5  # times the least that many workloads take: on a machine where others work too
 _LISTED = 12
 _IN_THE_LAB = "lab: a run makes this inside its own processes and leaves nothing; it needs what `prober doctor` checks"
 
@@ -55,6 +56,8 @@ def plan(args: Namespace) -> int:
     attempts = sum(c.attempts for each in costs for c in each)
     lengths = [sum(c.seconds for c in each) for each in costs]
     seconds = max(max(lengths), sum(lengths) / jobs)
+    if manifests and manifests.single:
+        args.budget = ample(args, seconds)
     say(
         f"\n{many(len(scenarios), 'scenario')} on {many(len(found), 'topology')}, {jobs} at once: "
         f"at least {many(attempts, 'attempt')} and {show_duration(seconds)}; "
@@ -64,10 +67,15 @@ def plan(args: Namespace) -> int:
     return 0
 
 
-def least(scenarios: Sequence[Scenario], args: Namespace) -> str:
-    """Return how many attempts scenarios make at least, and how long they take at least one after the other."""
-    costs = [cost for share in shares(scenarios, args.jobs) for cost in _costs(share, args)]
-    return f"{many(sum(c.attempts for c in costs), 'attempt')} and {show_duration(sum(c.seconds for c in costs))}"
+def least(scenario: Scenario, args: Namespace) -> tuple[int, float]:
+    """Return how many attempts a scenario makes at least, and how many seconds it takes at least."""
+    ((cost,),) = (tuple(_costs(share, args)) for share in shares([scenario], args.jobs))
+    return cost.attempts, cost.seconds
+
+
+def ample(args: Namespace, seconds: float) -> float:
+    """Return the budget of a scenario of many workloads, which takes so many seconds at least: the user's, if given."""
+    return args.budget if "--budget" in args.given else max(args.budget, _AMPLE * seconds)  # type: ignore[no-any-return]
 
 
 def _where(args: Namespace) -> Iterable[str]:

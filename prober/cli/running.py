@@ -19,7 +19,7 @@ from prober.cli.choosing import asked, named, tagged, waivers_of
 from prober.cli.interrupt import Interrupts
 from prober.cli.output import STDOUT, complain, require_writable, say, write_reports
 from prober.cli.places import alive, journal_name, prune, writable_directory
-from prober.cli.planning import least
+from prober.cli.planning import ample, least
 from prober.durations import show_duration
 from prober.errors import ClusterError
 from prober.evidence import Evidence
@@ -30,7 +30,7 @@ from prober.report.manifests import notes, overview, reach
 from prober.result import RunResult
 from prober.runner import Settings
 from prober.scenario import Scenario
-from prober.terminal import wants_colour, width
+from prober.terminal import many, wants_colour, width
 from prober.workloads import Manifests
 
 
@@ -41,9 +41,11 @@ def run(args: Namespace) -> int:
     named_ones, manifests = named(args)
     scenarios = asked(tagged(named_ones, args.tag), args.only)
     if manifests and manifests.single:
+        attempts, seconds = least(manifests.scenario, args)
+        args.budget = ample(args, seconds)
         complain(
-            f"prober: so many cells take at least {least(scenarios, args)}, of --budget {show_duration(args.budget)}; "
-            "--only 'NAMESPACE/any -> any' asks fewer"
+            f"prober: so many cells take at least {many(attempts, 'attempt')} and {show_duration(seconds)}, "
+            f"of --budget {show_duration(args.budget)}; --only 'NAMESPACE/any -> any' asks fewer"
         )
     with chosen(args) as backend:
         return prove(args, scenarios, backend, manifests)

@@ -113,8 +113,8 @@ _PACE = (
     *_PATIENCE,
     Flag(name="--hold", metavar="ROUNDS", help="further rounds in which they must agree", default="1",
          read=values.count(0)),
-    Flag(name="--budget", metavar="DURATION", help="how long one scenario may take", default="120s",
-         read=values.duration),
+    Flag(name="--budget", metavar="DURATION", help="how long one scenario may take; that of many workloads longer",
+         default="120s", read=values.duration),
     Flag(name="--jobs", metavar="N", help="topologies at once", default="cores", read=values.jobs),
     Flag(name="--workers", metavar="N", help="probing pods at once", default="64", read=values.count(1)),
 )  # fmt: skip

@@ -121,6 +121,17 @@ def test_large_input_is_told_what_it_costs(prober: Run, monkeypatch: pytest.Monk
 
 
 @pytest.mark.lab
+def test_large_input_gets_the_time_that_it_takes(prober: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody who gives no --budget is told afterwards that it was too short; who gives one keeps it."""
+    monkeypatch.setattr("prober.workloads.making.MANY_CELLS", 1)
+    monkeypatch.setattr("prober.cli.planning._OPENING", 100)
+    only = ("--only", "shop/web -> shop/db")
+    assert "of --budget 8 min " in prober("run", *FLAGS, *only)[2]
+    assert "a scenario at most 8 min " in prober("plan", *FLAGS, *only)[1]
+    assert "a scenario at most 1 min 30 s" in prober("plan", *FLAGS, *only, "--budget", "90s")[1]
+
+
+@pytest.mark.lab
 def test_every_report_says_what_is_not_represented(prober: Run, repository: Path) -> None:
     """A reader of the file alone must not believe that all of the manifests was proved."""
     ingress = "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: web, namespace: shop}\n"
