@@ -115,7 +115,7 @@ _PACE = (
          read=values.count(0)),
     Flag(name="--budget", metavar="DURATION", help="how long one scenario may take; that of many workloads longer",
          default="120s", read=values.duration),
-    Flag(name="--jobs", metavar="N", help="topologies at once", default="cores", read=values.jobs),
+    Flag(name="--jobs", metavar="N", help="topologies at once", default="cores", on_kube="4", read=values.jobs),
     Flag(name="--workers", metavar="N", help="probing pods at once", default="64", read=values.count(1)),
 )  # fmt: skip
 _LIES = (

@@ -20,6 +20,7 @@ def test_defaults_are_those_of_the_design() -> None:
 
     assert (1, 30, 1, 120, 64) == (args.timeout, args.settle, args.hold, args.budget, args.workers)
     assert args.jobs >= 1
+    assert 4 == parse(["run", "x", "--cluster", "kube"]).jobs  # a cluster's cores are not this machine's
     assert ("lab", "drop", None, None) == (args.cluster, args.deny, args.fault, args.only)
     assert ("LEAK", "BREAK", "FLAKY", "UNKNOWN") == args.fail_on
     assert ((), ()) == (args.report, args.tag)
