@@ -17,7 +17,7 @@ from prober.cluster.lab import orders
 from prober.cluster.lab.enforce import Enforcement, Nft
 from prober.cluster.lab.faults import Fault, distorted, parse_fault
 from prober.cluster.lab.orders import Regime
-from prober.model import ClusterState
+from prober.model import ClusterState, Family
 from tests.kube.api import METADATA, TROUBLE, Api
 from tests.kube.needs import PATH, program
 from tests.kube.reading import state_of
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--node", required=True)
     parser.add_argument("--deny", default="drop")
     parser.add_argument("--fault", type=parse_fault)
+    parser.add_argument("--blind", type=Family, help="the address family that it does not know, as old engines do not")
     parser.add_argument("--ready", type=Path, required=True, help="made when the first rules have been loaded")
     options = parser.parse_args()
     agent = _Agent(Api.of(options.kubeconfig), options.deny, options.fault)
@@ -52,7 +53,8 @@ def main() -> None:
             changed.clear()
             things = {path: store.things() for path, store in stores.items()}
             try:
-                agent.enforce(state_of(things[_PODS], things[_NAMESPACES], things[_POLICIES], options.node))
+                state = state_of(things[_PODS], things[_NAMESPACES], things[_POLICIES], options.node)
+                agent.enforce(_without(state, options.blind))
                 again = False
                 options.ready.touch()
             except TROUBLE as error:
@@ -60,6 +62,15 @@ def main() -> None:
                 again = True
         pause = agent.tick()
         changed.wait(min(pause, _AGAIN) if again and pause is not None else _AGAIN if again else pause)
+
+
+def _without(state: ClusterState, family: Family | None) -> ClusterState:
+    """Return the state as who does not know a family sees it: no pod has an address of it."""
+    pods = {
+        ref: replace(pod, addresses={f: address for f, address in pod.addresses.items() if f is not family})
+        for ref, pod in state.pods.items()
+    }
+    return replace(state, pods=pods)
 
 
 class _Agent:

@@ -103,12 +103,15 @@ class Cluster:
         """Return a new client of the API server, for one thread."""
         return Api.of(self.kubeconfig, timeout=timeout)
 
-    def enforce(self, *, deny: str = "drop", fault: str = "", nodes: Sequence[str] = ()) -> None:
-        """Restart the agents of these nodes, or of all, and wait until they enforce again."""
+    def enforce(self, *, deny: str = "drop", fault: str = "", blind: str = "", nodes: Sequence[str] = ()) -> None:
+        """Restart the agents of these nodes, or of all, and wait until they enforce again.
+
+        `fault` is how they lie; `blind` is the address family that they do not know: `ipv6`.
+        """
         if self.plan.settings.engine is not Engine.NFT:
             raise ClusterFailedError(f"cluster {self.name} has engine {self.plan.settings.engine}, and no agents")
         for node in nodes or self.nodes:
-            self.ask(do="agent", node=node, deny=deny, fault=fault)
+            self.ask(do="agent", node=node, deny=deny, fault=fault, blind=blind)
 
     def processes(self) -> dict[str, int]:
         """Return the daemons that run, with the process number that each has inside."""
@@ -157,7 +160,7 @@ class Cluster:
         return int(status), str(said)
 
     def serve(self, port: int) -> None:
-        """Let the external host take TCP connections on a port, and close them at once."""
+        """Let the external host take TCP connections on a port, by both families, and close them at once."""
         self.ask(do="serve", port=port)
 
     def logs(self, lines: int = 30) -> str:
@@ -251,8 +254,8 @@ class Cluster:
 
     def _answers(self, node: str) -> bool:
         name = "kubernetes.default.svc.cluster.local"
-        _, said = self.run(node, "dig", "+short", "+tries=1", "+time=1", f"@{addresses.DNS}", name)
-        return addresses.API_SERVICE in said
+        asking = [("dig", "+short", "+tries=1", "+time=1", f"@{address}", name) for address in addresses.DNS]
+        return all(addresses.API_SERVICE in self.run(node, *command)[1] for command in asking)
 
 
 def _usable(node: Json, since: str = "") -> bool:

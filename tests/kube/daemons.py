@@ -24,6 +24,7 @@ Command = tuple[str, ...]
 
 # Where a node keeps its files: the same on every node, as only its own mount namespace sees them
 HOME = Path("/run/node")
+PLUGINS = HOME / "bin"  # of CNI
 CONTAINERD_SOCKET = str(HOME / "containerd.sock")
 KUBECONFIG = str(HOME / "kubeconfig")
 
@@ -39,13 +40,13 @@ def api_server(binaries: Path, pki: Pki) -> Command:
         str(binaries / API_SERVER),
         f"--etcd-servers={_ETCD_URL}",
         "--bind-address=0.0.0.0",
-        f"--advertise-address={addresses.node(1)}",
+        f"--advertise-address={addresses.node(1).ipv4}",
         f"--secure-port={addresses.API_PORT}",
         f"--tls-cert-file={pki.file('api.crt')}",
         f"--tls-private-key-file={pki.file('api.key')}",
         f"--token-auth-file={pki.file('tokens.csv')}",
         "--authorization-mode=Node,RBAC",
-        f"--service-cluster-ip-range={addresses.SERVICES}",
+        f"--service-cluster-ip-range={','.join(addresses.SERVICES)}",
         f"--service-account-issuer={_ISSUER}",
         f"--service-account-key-file={pki.file('sa.pub')}",
         f"--service-account-signing-key-file={pki.file('sa.key')}",
@@ -78,7 +79,7 @@ def proxy(binaries: Path, number: int) -> Command:
         f"--kubeconfig={KUBECONFIG}",
         "--proxy-mode=iptables",
         *(f"--conntrack-{limit}=0" for limit in limits),
-        f"--cluster-cidr={addresses.PODS}",
+        f"--cluster-cidr={','.join(addresses.PODS)}",
         f"--hostname-override={addresses.node_name(number)}",
         "--healthz-bind-address=127.0.0.1:10256",
         "--metrics-bind-address=127.0.0.1:10249",
@@ -96,7 +97,7 @@ def kubelet(binaries: Path, number: int) -> Command:
         f"--root-dir={HOME / 'kubelet'}",
         f"--cert-dir={HOME / 'pki'}",
         f"--hostname-override={addresses.node_name(number)}",
-        f"--node-ip={addresses.node(number)}",
+        f"--node-ip={','.join(addresses.node(number))}",
     )
 
 
@@ -109,7 +110,7 @@ def kubelet_settings(number: int, cgroup: str) -> str:
             # only the API server, which is in the same closed network, can ask
             "authentication": {"anonymous": {"enabled": True}, "webhook": {"enabled": False}},
             "authorization": {"mode": "AlwaysAllow"},
-            "clusterDNS": [addresses.DNS],
+            "clusterDNS": [addresses.DNS.ipv4],
             "clusterDomain": "cluster.local",
             "cgroupDriver": "cgroupfs",
             "cgroupRoot": f"/{cgroup}/{addresses.node_name(number)}",
@@ -122,6 +123,8 @@ def kubelet_settings(number: int, cgroup: str) -> str:
             "podLogsDir": str(HOME / "podlogs"),
             "resolvConf": "/dev/null",
             "maxPods": 250,
+            # it asks for the node while that is written, and now and then a kubelet of 1.34.4 dies of it at its start
+            "featureGates": {"DynamicResourceAllocation": False},
             "evictionHard": {"memory.available": "100Mi"},
             "imageGCHighThresholdPercent": 100,
             "kubeAPIQPS": 200,
@@ -158,7 +161,7 @@ disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.
   sandbox_image = "{PAUSE}"
   restrict_oom_score_adj = true  # lowering it may be forbidden, and runc then dies of it
 {cri}.cni]
-  bin_dir = "{CNI}"
+  bin_dir = "{PLUGINS}"
   conf_dir = "{HOME}/cni"
 {cri}.containerd]
   default_runtime_name = "runc"
@@ -172,11 +175,27 @@ def cni_settings(number: int, *, routed: bool) -> str:
     plugin = {"type": "ptp"} if routed else {"type": "bridge", "bridge": "cni0", "isDefaultGateway": True}
     given = {
         "type": "host-local",
-        "ranges": [[{"subnet": addresses.pods(number)}]],
+        "ranges": [[{"subnet": block}] for block in addresses.pods(number)],
         "dataDir": str(HOME / "addresses"),
     }
     # ptp gives a default route only where it is asked for one; bridge brings its own
-    more = {"routes": [{"dst": "0.0.0.0/0"}]} if routed else {}
+    more = {"routes": [{"dst": "0.0.0.0/0"}, {"dst": "::/0"}]} if routed else {}
     hairpin = {} if routed else {"hairpinMode": True}
     plugins = [{**plugin, **hairpin, "ipam": {**given, **more}}]
     return json.dumps({"name": "pods", "cniVersion": "0.4.0", "plugins": plugins})
+
+
+def cni_plugin() -> str:
+    """Return a program that stands for the CNI plugin of its own name, which it runs.
+
+    A pod's network looks for duplicates of an IPv6 address for up to two seconds, and the plugin waits for that: it is
+    told not to while there is no link in it yet. Nothing that a plugin can be configured with comes that early.
+    """
+    return f"""\
+#!/bin/sh
+if [ "$CNI_COMMAND" = ADD ]; then
+    {program("nsenter")} --net="$CNI_NETNS" \\
+        /bin/sh -c 'echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad' < /dev/null || exit
+fi
+exec "{CNI}/${{0##*/}}"
+"""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from prober.cluster.lab import sandbox
-from tests.kube.daemons import HOME
+from tests.kube.daemons import HOME, PLUGINS, cni_plugin
+from tests.kube.needs import CNI
 
 _NEWUTS = 0x04000000
 _MS_RDONLY, _MS_REMOUNT, _MS_BIND, _MS_REC, _MS_PRIVATE = 1, 32, 0x1000, 0x4000, 0x40000
@@ -20,6 +21,9 @@ _KERNEL_DEFAULTS = {
     "kernel/keys/root_maxkeys": "1000000",
     "kernel/keys/root_maxbytes": "25000000",
 }
+# Of the network of a switch or a node. Links that come later do not look for duplicates of their IPv6 addresses, of
+# which there are none: an address would be of no use for up to two seconds.
+_ROUTER = {"ipv4/ip_forward": "1", "ipv6/conf/all/forwarding": "1", "ipv6/conf/default/accept_dad": "0"}
 
 
 def leave_mounts() -> None:
@@ -43,7 +47,7 @@ def leave_mounts() -> None:
 def leave_network() -> None:
     """Move this process into the switch's network namespace."""
     sandbox.unshare(sandbox.NEWNET)
-    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    _set(_ROUTER)
 
 
 def move_in(name: str, files: Mapping[str, str]) -> None:
@@ -54,10 +58,20 @@ def move_in(name: str, files: Mapping[str, str]) -> None:
         sandbox.mount("tmpfs", folder, "tmpfs", 0, "mode=755")
     # device plugins, CNI's cache: what cannot be moved from /var/lib by any option is written to an upper layer
     upper, work = Path("/run/varlib/upper"), Path("/run/varlib/work")
-    for needed in (upper, work, HOME / "cni"):
+    for needed in (upper, work, HOME / "cni", PLUGINS):
         needed.mkdir(parents=True)
     sandbox.mount("overlay", "/var/lib", "overlay", 0, f"lowerdir=/var/lib,upperdir={upper},workdir={work}")
     for name, text in files.items():
         (HOME / name).write_text(text)
-    for knob, value in (("ip_forward", 1), ("conf/all/rp_filter", 1)):
-        Path(f"/proc/sys/net/ipv4/{knob}").write_text(str(value))
+    for plugin in CNI.iterdir():
+        (PLUGINS / plugin.name).symlink_to(plugin)
+    for plugin in (PLUGINS / "bridge", PLUGINS / "ptp"):
+        plugin.unlink()
+        plugin.write_text(cni_plugin())
+        plugin.chmod(0o700)
+    _set({**_ROUTER, "ipv4/conf/all/rp_filter": "1"})
+
+
+def _set(knobs: Mapping[str, str]) -> None:
+    for knob, value in knobs.items():
+        Path(f"/proc/sys/net/{knob}").write_text(value)

@@ -83,7 +83,7 @@ def _bring_up(cluster: _Cluster) -> None:
     _ip(cluster, "switch", addresses.of_switch())
 
     keys = pki.create(Path("/run/pki"))
-    server = f"https://{addresses.node(1)}:{addresses.API_PORT}"
+    server = f"https://{addresses.node(1).ipv4}:{addresses.API_PORT}"
     within = pki.kubeconfig(keys, plan.name, server)
     kubeconfig = Path("/run/pki/kubeconfig")
     kubeconfig.write_text(within)
@@ -108,7 +108,7 @@ def _bring_up(cluster: _Cluster) -> None:
         cluster.begin(f"{daemons.KUBELET}-{name}", daemons.kubelet(plan.binaries, number), place)
         cluster.begin(f"{daemons.PROXY}-{name}", daemons.proxy(plan.binaries, number), place)
         if plan.settings.engine is Engine.NFT:
-            _start_agent(cluster, name, plan.settings.fault, plan.settings.deny)
+            _start_agent(cluster, name, deny=plan.settings.deny, fault=plan.settings.fault)
     _await_images(cluster, images)
     if plan.settings.engine is Engine.NFT:
         for name in cluster.nodes:
@@ -187,14 +187,14 @@ def _await_api(cluster: _Cluster) -> None:
     cluster.processes.until(api.ready, "the API server to be ready", _SECONDS, needs=(ETCD, API_SERVER))
 
 
-def _start_agent(cluster: _Cluster, node: str, fault: str, deny: str) -> None:
+def _start_agent(cluster: _Cluster, node: str, *, deny: str, fault: str = "", blind: str = "") -> None:
     """Start a node's agent, which says by a file that its first rules are in force."""
     name = f"{AGENT}-{node}"
     done = cluster.plan.logs / f"{name}.ready"
     done.unlink(missing_ok=True)
     command = (sys.executable, "-m", "tests.kube.agent", "--node", node, "--deny", deny, "--ready", str(done))
-    fault_words = ("--fault", fault) if fault else ()
-    cluster.begin(name, (*command, "--kubeconfig", daemons.KUBECONFIG, *fault_words), cluster.places[node])
+    lies = (word for option, value in (("--fault", fault), ("--blind", blind)) if value for word in (option, value))
+    cluster.begin(name, (*command, "--kubeconfig", daemons.KUBECONFIG, *lies), cluster.places[node])
 
 
 def _await_agent(cluster: _Cluster, node: str) -> None:
@@ -241,10 +241,10 @@ def _do(cluster: _Cluster, order: dict[str, Any]) -> Any:
             processes.start(name, *cluster.daemons[name])
             if name == API_SERVER:
                 _await_api(cluster)
-        case {"do": "agent", "node": node, "fault": fault, "deny": deny}:
+        case {"do": "agent", "node": node, "deny": deny, "fault": fault, "blind": blind}:
             if f"{AGENT}-{node}" in processes.listed():
                 processes.kill(f"{AGENT}-{node}")
-            _start_agent(cluster, node, fault, deny)
+            _start_agent(cluster, node, deny=deny, fault=fault, blind=blind)
             _await_agent(cluster, node)
         case {"do": "run", "place": place, "command": [first, *rest], "text": text}:
             return processes.run((program(first), *rest), cluster.places[place], text=text)
@@ -258,12 +258,20 @@ def _do(cluster: _Cluster, order: dict[str, Any]) -> Any:
 
 
 def _serve_external(cluster: _Cluster, port: int) -> None:
-    """Let the external host take connections on a port."""
-    name, place = f"external-{port}", cluster.places["switch"]
-    listen = f"TCP-LISTEN:{port},bind={addresses.EXTERNAL},fork,reuseaddr"
-    cluster.begin(name, (program("socat"), listen, "OPEN:/dev/null"), place)
-    knock = (program("nc.openbsd"), "-z", addresses.EXTERNAL, str(port))
-    cluster.processes.until(lambda: cluster.processes.run(knock, place)[0] == 0, name, _SECONDS, needs=(name,))
+    """Let the external host take connections on a port, at both of its addresses."""
+    place, (ipv4, ipv6) = cluster.places["switch"], addresses.EXTERNAL
+    for name, address, listen in (
+        (f"external-{port}", ipv4, f"TCP4-LISTEN:{port},bind={ipv4}"),
+        (f"external-{port}-ipv6", ipv6, f"TCP6-LISTEN:{port},bind=[{ipv6}]"),
+    ):
+        cluster.begin(name, (program("socat"), f"{listen},fork,reuseaddr", "OPEN:/dev/null"), place)
+        knock = (program("nc.openbsd"), "-z", address, str(port))
+        cluster.processes.until(
+            lambda knock=knock: cluster.processes.run(knock, place)[0] == 0,  # type: ignore[misc]
+            name,
+            _SECONDS,
+            needs=(name,),
+        )
 
 
 def _in_container(cluster: _Cluster, node: Place, container: str, command: Command) -> tuple[int, str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/go/bin"
 CNI = Path("/usr/lib/cni")
+_IPV6 = Path("/proc/sys/net/ipv6")
 # What of each package in packages.txt is used; a package that is not named here is needed by a program of another.
 _WITNESS = {
     "bind9-dnsutils": "dig",
@@ -51,6 +52,8 @@ def require() -> None:
     reasons = []
     if os.geteuid() != 0:
         reasons.append(f"a kubelet runs as root only, and this is user {os.geteuid()}: use sudo")
+    if not _IPV6.exists():
+        reasons.append("the kernel has no IPv6: boot it without ipv6.disable=1")
     if absent := missing():
         reasons.append(
             f"not installed: {' '.join(absent)}: `apt-get install --no-install-recommends {' '.join(absent)}`"

@@ -48,11 +48,11 @@ def namespace(name: str) -> Json:
 
 
 def listener(namespace: str, name: str, node: str, port: int, *, app: str = "") -> Json:
-    """Return a pod on a node that takes connections on a port."""
+    """Return a pod on a node that takes connections of both families on a port."""
     container = {
         "name": "listener",
         "image": AGNHOST,
-        "command": ["/bin/sh", "-c", f"exec nc -lk {port}"],
+        "command": ["/bin/sh", "-c", f"exec nc -6lk {port}"],
         "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 1},
     }
     return {

@@ -46,7 +46,7 @@ def create(folder: Path) -> Pki:
     _openssl("req", "-x509", *fresh, *as_ca, *extensions)
     asked = ("-keyout", pki.file("api.key"), "-out", pki.file("api.csr"), "-subj", "/CN=kube-apiserver")
     _openssl("req", *fresh, *asked)
-    (folder / "api.ext").write_text(_SERVER.format(api=addresses.node(1), service=addresses.API_SERVICE))
+    (folder / "api.ext").write_text(_SERVER.format(api=addresses.node(1).ipv4, service=addresses.API_SERVICE))
     signed = ("-CA", pki.file("ca.crt"), "-CAkey", pki.file("ca.key"), "-CAcreateserial", "-days", "30")
     files = ("-in", pki.file("api.csr"), "-out", pki.file("api.crt"), "-extfile", pki.file("api.ext"))
     _openssl("x509", "-req", *signed, *files)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 
 import pytest
 
@@ -100,6 +102,19 @@ def test_is_kubernetes(kube_none: Cluster) -> None:
         assert "v1.34.4" == api.get("/version")["gitVersion"]
         nodes = api.get("/api/v1/nodes")["items"]
     assert ["n1", "n2"] == sorted(node["metadata"]["name"] for node in nodes if objects.ready(node))
+
+
+def test_is_dual_stack(unguarded: Stage) -> None:
+    """Nodes and pods have an address of each family, IPv4 first, and a pod is reached by both from the other node."""
+    with unguarded.cluster.api() as api:
+        for node in api.get("/api/v1/nodes")["items"]:
+            found = tuple(a["address"] for a in node["status"]["addresses"] if a["type"] == "InternalIP")
+            assert addresses.node(addresses.node_number(node["metadata"]["name"])) == found
+    for node, pod in unguarded.guarded.items():
+        blocks = addresses.pods(addresses.node_number(node))
+        for entry, block in zip(pod["status"]["podIPs"], blocks, strict=True):
+            assert ip_address(entry["ip"]) in ip_network(block)
+            assert "open" == _verdict(unguarded.knock(entry["ip"]))
 
 
 def test_names_resolve_in_pods(unguarded: Stage) -> None:
@@ -236,8 +251,10 @@ def _table(cluster: Cluster) -> str:
 def test_nothing_leads_out(unguarded: Stage) -> None:
     """From no namespace of the cluster is there a way to the host: no default route, no link, no answer."""
     cluster = unguarded.cluster
-    assert (0, "") == cluster.run("switch", "ip", "route", "show", "default")
-    with socket.create_server(("0.0.0.0", 0)) as server:  # noqa: S104 - this test is about who can reach it
+    for family in ("-4", "-6"):
+        assert (0, "") == cluster.run("switch", "ip", family, "route", "show", "default")
+    # this test is about who can reach it
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as server:
         port = server.getsockname()[1]
         arrived = threading.Event()
 
@@ -250,12 +267,13 @@ def test_nothing_leads_out(unguarded: Stage) -> None:
 
         watcher = threading.Thread(target=accept, daemon=True)
         watcher.start()
-        for address in (*_own_addresses(), "192.0.2.1"):
+        for address in (*_own_addresses(), "192.0.2.1", "2001:db8::1"):
             for said in (
                 cluster.run("n1", "nc", "-zv", "-w", "1", address, str(port))[1],
                 cluster.exec(unguarded.source, "nc", "-zv", "-w", "1", address, str(port))[1],
             ):
-                assert "failed" in said, (address, said)
+                # of IPv6's ICMP errors nc hears only when it sends the SYN again
+                assert "failed" in said or (":" in address and "timed out" in said), (address, said)
         assert not arrived.is_set()
         server.shutdown(socket.SHUT_RDWR)
         watcher.join()
@@ -270,20 +288,24 @@ def test_every_link_ends_inside(kube_none: Cluster) -> None:
 
 
 def _own_addresses() -> set[str]:
-    """Return the host's own address as the default route has it; no packet is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            return set()
-        return {probe.getsockname()[0]}
+    """Return the host's own addresses as the default routes have them; no packet is sent."""
+    found = set()
+    for family, elsewhere in ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")):
+        with socket.socket(family, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+            probe.connect((elsewhere, 9))
+            found.add(probe.getsockname()[0])
+    return found
 
 
 def test_external_host(steered: Stage) -> None:
-    """What stands for the internet refuses pods until it serves the port; policies hold for it too."""
-    assert "refused" == _verdict(steered.knock(addresses.EXTERNAL))
+    """What stands for the internet refuses pods of both families until it serves the port; policies hold for it too."""
+
+    def verdicts() -> list[str]:
+        return [_verdict(steered.knock(address)) for address in addresses.EXTERNAL]
+
+    assert ["refused", "refused"] == verdicts()
     steered.cluster.serve(_PORT)
-    assert "open" == _verdict(steered.knock(addresses.EXTERNAL))
+    assert ["open", "open"] == verdicts()
     spec = {"podSelector": {"matchLabels": {"app": "source"}}, "policyTypes": ["Egress"]}
     objects.create(steered.api, objects.policy(steered.namespace, "deny", spec))
-    until(lambda: "dropped" == _verdict(steered.knock(addresses.EXTERNAL)), "egress to be denied", 20)
+    until(lambda: ["dropped", "dropped"] == verdicts(), "egress to be denied", 20)

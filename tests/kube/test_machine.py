@@ -19,10 +19,17 @@ def test_reasons_come_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who lacks everything hears of everything, with what to do about it."""
     monkeypatch.setattr(needs, "missing", lambda: ("runc", "socat"))
     monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr(needs, "_IPV6", Path("/nowhere"))
     monkeypatch.setattr("shutil.which", lambda *_, **__: None)
     with pytest.raises(needs.KubeUnavailableError) as caught:
         needs.require()
-    for part in ("as root only", "user 1000", "apt-get install --no-install-recommends runc socat", "no `go` on PATH"):
+    for part in (
+        "as root only",
+        "user 1000",
+        "the kernel has no IPv6",
+        "apt-get install --no-install-recommends runc socat",
+        "no `go` on PATH",
+    ):
         assert part in str(caught.value)
 
 

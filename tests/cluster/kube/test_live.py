@@ -17,6 +17,7 @@ from prober.model import (
     ClusterState,
     DeletePolicy,
     Direction,
+    Family,
     LabelNamespace,
     LabelPod,
     LabelSelector,
@@ -110,7 +111,7 @@ def test_state_is_the_clusters_with_the_scenarios_names(opened: Opened, kube_nft
     assert [1, 2] == [state.pods[p].node for p in (A, B)]
     assert list(kube_nft.nodes) == [n.name for n in state.nodes.values()]
     assert "a" == state.pods[A].labels["app"]
-    assert (V4,) == state.families
+    assert (V4, Family.IPV6) == state.families
     assert DNS_SERVICE == state.resolver
     assert ["coredns"] == [p.name.partition("-")[0] for p in state.pods.values() if p.namespace == "kube-system"]
     api = state.services[ServiceRef("default", "kubernetes")]
