@@ -131,7 +131,10 @@ _REDACT = Flag(name="--redact", help="pseudonyms for addresses, names, users and
 _WAIVERS = Flag(name="--waivers", metavar="FILE", repeat=True,
                 help="known deviations, see docs/waivers.md; profile:NAME for a shipped file")  # fmt: skip
 _VERBOSE = Flag(name="--verbose", help="tables of all steps, all open cells, all evidence, tracebacks")
-_QUIET = Flag(name="--quiet", help="no progress, and of the text report only its first two lines")
+_QUIET = Flag(
+    name="--quiet",
+    help="no progress, and of the text report only its head: on what it was, what it proved, its trouble",
+)
 
 COMMANDS = (
     Command(
@@ -210,7 +213,7 @@ COMMANDS = (
             _REDACT,
             _FAIL_ON,
             _VERBOSE,
-            Flag(name="--quiet", help="of the text only its first two lines, of several runs a line for each"),
+            Flag(name="--quiet", help="of the text only its head; of several runs a line for each"),
         ),
         excludes=(("--verbose", "--quiet"),),
     ),

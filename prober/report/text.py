@@ -38,8 +38,9 @@ def render(result: RunResult, *, colour: bool = False, width: int = 100, verbose
 
 
 def head(result: RunResult) -> str:
-    """Return the two lines that every report begins with."""
-    return f"{one_line(result.banner)}\n{result.proof}\n"
+    """Return the lines that every report begins with: what the run was on, what it proved, what troubled all of it."""
+    trouble = f"{one_line(f'trouble: {result.trouble}')}\n" if result.trouble else ""
+    return f"{one_line(result.banner)}\n{result.proof}\n{trouble}"
 
 
 def top(result: RunResult) -> list[str]:
@@ -109,11 +110,10 @@ class _Page:
         self._verbose = verbose
 
     def top(self) -> Iterator[str]:
-        banner, proof = head(self._result).splitlines()
+        banner, proof, *trouble = head(self._result).splitlines()
         yield self._paint(banner, "bold")
         yield self._paint(proof, "bold")
-        if self._result.trouble:
-            yield one_line(f"trouble: {self._result.trouble}")
+        yield from trouble
         for remark in self._result.remarks:
             yield one_line(f"note: {remark}")
         if self._result.interrupted:

@@ -10,7 +10,7 @@ import pytest
 
 from prober.flows import parse_flow, parse_pattern
 from prober.outcomes import Status
-from prober.report.text import again_command, render
+from prober.report.text import again_command, head, render
 from prober.result import LAB_BANNER, RunResult, WaiverResult, WaiverState
 from tests.report.build import cell, matrix, run, scenario, step
 
@@ -185,6 +185,13 @@ def test_skips_trouble_and_interruption_have_their_reasons() -> None:
         "UNKNOWN cut (scenarios/cut.scenario.yaml): 1 denial proved in 1 step; enforced in 300 ms; took 3.2 s" in page
     )
     assert "  trouble: the lab died" in page
+
+
+def test_what_troubles_the_whole_run_is_never_left_out() -> None:
+    """Who reads the head alone (--quiet) learns why nothing was proved."""
+    found = run(scenario(step(DENIED)), trouble="nobody enforces\nhere")
+    assert ["trouble: nobody enforces here"] == head(found).splitlines()[2:]
+    assert 2 == len(head(replace(found, trouble="")).splitlines())
 
 
 def test_remarks_are_told_first() -> None:
