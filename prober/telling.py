@@ -17,7 +17,7 @@ from prober.journal import Journal
 from prober.model import Action, AddPod, ApplyPolicy, ClusterState, Family, Flow, Pod, RemovePod, Topology
 from prober.observe import clock
 from prober.phases import Phases, disagreeing
-from prober.scenario import Need, Scenario, remarks
+from prober.scenario import Need, Scenario, remarks, resolved
 from prober.sharing import keeps_pods
 from prober.story import plain_opening, reopening, with_added
 
@@ -128,7 +128,7 @@ class Telling:
         if lacking := [f for f in self._families() if f not in first.families]:
             stage.ready, stage.control = True, False  # nothing was done here
             raise CannotRunError(f"needs {' and '.join(lacking)}, of which the pods here have no addresses")
-        self._scenario = self._scenario.resolved(first)
+        self._scenario = resolved(self._scenario, first)
         self._log.write(
             journal.Opened(
                 scenario=path,
@@ -180,7 +180,7 @@ class Telling:
             state = state.after(done)
             if isinstance(done, AddPod):  # a manifest may name its address
                 self._known = with_added(self._known, (done,))
-                self._scenario = self._scenario.resolved(self._known)
+                self._scenario = resolved(self._scenario, self._known)
         expected = expectations(self._scenario, self._scenario.steps[number], state, self._settings.only)
         if conflict := next((f"{flow}: {e.conflict}" for flow, e in expected.items() if e.conflict), ""):
             raise ProberError(conflict)  # the addresses that the cluster gave make another ruling
@@ -201,7 +201,7 @@ class Telling:
         if self._heir is None or not keeps_pods(self._scenario):
             return {}
         try:
-            found = expectations(self._heir.resolved(state), None, state, self._settings.only)
+            found = expectations(resolved(self._heir, state), None, state, self._settings.only)
         except ProberError:  # the heir's own trouble
             return {}
         self._stage.control = True

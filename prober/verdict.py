@@ -17,7 +17,7 @@ from prober.oracle import Ruling, explain
 from prober.outcomes import Status, Verdict
 from prober.proofs import Chapter, Proofs
 from prober.result import CellResult, ReadingResult, RunResult, ScenarioResult, StepResult
-from prober.scenario import Scenario, contradictions
+from prober.scenario import Scenario, contradictions, resolved
 from prober.story import PhaseStory, Story, advance, carried_out, reopened, stories, with_added
 from prober.waivers import all_of
 from prober.waiving import Waiving
@@ -106,7 +106,7 @@ def judge_scenario(scenario: Scenario, story: Story, terms: Terms) -> ScenarioRe
     remarks = list(story.remarks)
     if story.state is not None:
         try:
-            steps = _steps(scenario.resolved(story.state), story, story.state, terms, faults, intent, remarks)
+            steps = _steps(resolved(scenario, story.state), story, story.state, terms, faults, intent, remarks)
         except (ProberError, LookupError, TypeError, ValueError, AttributeError) as error:
             faults.append(f"it cannot be judged: {type(error).__name__}: {error}")
     if faults:
@@ -162,7 +162,7 @@ def _steps(
             step = scenario.steps[told.step]
             before, known = known, with_added(known, carried_out(step.actions, told.acted))
             if known is not before:
-                scenario = scenario.resolved(known)
+                scenario = resolved(scenario, known)
                 step = scenario.steps[told.step]
             state = advance(state, step.actions, told.acted)
             if scenario.of_manifests:

@@ -2,7 +2,7 @@
 
 from prober.scenario.cells import expected, matrix
 from prober.scenario.intent import check, contradictions
-from prober.scenario.load import load, load_all, loads
+from prober.scenario.load import load, load_all, loads, resolved
 from prober.scenario.records import CASE, MANIFESTS, OWN, SUFFIX, Expectation, Need, Said, Scenario, Step
 from prober.scenario.remarks import remarks
 from prober.scenario.story import planned_states
@@ -26,4 +26,5 @@ __all__ = [
     "matrix",
     "planned_states",
     "remarks",
+    "resolved",
 ]

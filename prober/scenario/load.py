@@ -66,6 +66,11 @@ def loads(texts: Mapping[str, str], path: str, state: ClusterState | None = None
     return found[0]
 
 
+def resolved(scenario: Scenario, state: ClusterState) -> Scenario:
+    """Return the scenario with the addresses of `state` in its manifests, where a real cluster gave others."""
+    return loads(scenario.texts, scenario.path, state)
+
+
 def _collected(path: Path) -> Iterator[tuple[Path, str]]:
     """Yield the files that are meant, each with the case that is ("": all of them)."""
     file, _, case = str(path).rpartition(CASE)

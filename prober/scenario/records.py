@@ -78,12 +78,6 @@ class Scenario:
         """Say whether it was made of somebody's own policies: what they contradict is a finding, not a mistake."""
         return self.path.startswith(MANIFESTS)
 
-    def resolved(self, state: ClusterState) -> Scenario:
-        """Return the scenario with the addresses of `state` in its manifests, where a real cluster gave others."""
-        from prober.scenario.load import loads  # the reader imports the records
-
-        return loads(self.texts, self.path, state)
-
     def families_in(self, state: ClusterState) -> tuple[Family, ...]:
         """Return the families in which patterns without one are meant."""
         return self.families or state.families[:1]

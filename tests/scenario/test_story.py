@@ -11,7 +11,7 @@ from prober import manifest
 from prober.errors import InputError
 from prober.model import AddPod, ApplyPolicy, ClusterState, ExternalRef, Family, LabelPod, NodeRef, PodRef, PolicyRef
 from prober.model.plan import planned
-from prober.scenario import Scenario, loads, planned_states
+from prober.scenario import Scenario, loads, planned_states, resolved
 from tests.scenario.written import PATH, mistakes, policy, scenario
 
 OUT = "{egress: [{to: [{ipBlock: {cidr: '%s'}}]}]}"
@@ -215,15 +215,15 @@ def test_resolved_scenario_has_the_real_addresses() -> None:
     """Manifests are filled again with what a cluster gave; all else stays as it is."""
     first = f"apply: {policy('p', spec=OUT % '${pod:a/db}')}\nexpect: {{denied: a/web -> a/db}}"
     found = scenario(first, "label: {pods: {a/db: {x: y}}}")
-    resolved = found.resolved(real(found))
+    there = resolved(found, real(found))
 
-    assert [{"cidr": "10.9.0.1/32"}] == blocks(resolved)
+    assert [{"cidr": "10.9.0.1/32"}] == blocks(there)
     assert (found.topology, found.steps[1:], found.steps[0].expect) == (
-        resolved.topology,
-        resolved.steps[1:],
-        resolved.steps[0].expect,
+        there.topology,
+        there.steps[1:],
+        there.steps[0].expect,
     )
-    assert [LabelPod] == [type(a) for a in resolved.steps[1].actions]
+    assert [LabelPod] == [type(a) for a in there.steps[1].actions]
 
 
 def test_resolving_again_after_a_pod_was_added() -> None:
@@ -233,8 +233,8 @@ def test_resolving_again_after_a_pod_was_added() -> None:
     late = replace(found.topology.pods[0], name="late", addresses={Family.IPV4: "10.9.9.9"})
     after = replace(before, pods={**before.pods, late.ref: late})
 
-    assert blocks(found) == blocks(found.resolved(before))
-    assert [{"cidr": "10.9.9.9/32"}] == blocks(found.resolved(after))
+    assert blocks(found) == blocks(resolved(found, before))
+    assert [{"cidr": "10.9.9.9/32"}] == blocks(resolved(found, after))
 
 
 def test_templates_mean_the_primary_family_of_the_cluster() -> None:
@@ -243,7 +243,7 @@ def test_templates_mean_the_primary_family_of_the_cluster() -> None:
     before = real(found)
     pods = {ref: replace(pod, addresses={Family.IPV6: "fd01::9"}) for ref, pod in before.pods.items()}
 
-    assert [{"cidr": "fd01::9/128"}] == blocks(found.resolved(replace(before, pods=pods, families=(Family.IPV6,))))
+    assert [{"cidr": "fd01::9/128"}] == blocks(resolved(found, replace(before, pods=pods, families=(Family.IPV6,))))
 
 
 def test_real_addresses_can_make_an_exception_impossible() -> None:
@@ -252,7 +252,7 @@ def test_real_addresses_can_make_an_exception_impossible() -> None:
     found = scenario(f"apply: {policy('p', spec=spec)}")
 
     with pytest.raises(InputError, match=r"except\[0\]: 10\.9\.0\.0/32 is no strict subset of 10\.244\.0\.0/16"):
-        found.resolved(real(found))
+        resolved(found, real(found))
 
 
 def test_rebuilding_needs_every_text() -> None:
