@@ -20,10 +20,10 @@ from prober.sharing import Share, keeps_pods, shares
 from prober.terminal import many, one_line
 from prober.vouching import WITNESSES, Vouching, is_witness
 
-# What the lab costs beside waiting, on one core (measured): seconds to open and close one, and per attempt
+# What the lab costs at least beside waiting: seconds to open and close one, and per attempt (two idle cores: 0.0016)
 _OPENING = 0.3
-_ATTEMPT = 0.002
-_AMPLE = 5  # times the least that many workloads take: on a machine where others work too
+_ATTEMPT = 0.001
+_AMPLE = 10  # times the least that many workloads take: on a machine where others work too
 _LISTED = 12
 _IN_THE_LAB = "lab: a run makes this inside its own processes and leaves nothing; it needs what `prober doctor` checks"
 

@@ -126,8 +126,8 @@ def test_large_input_gets_the_time_that_it_takes(prober: Run, monkeypatch: pytes
     monkeypatch.setattr("prober.workloads.making.MANY_CELLS", 1)
     monkeypatch.setattr("prober.cli.planning._OPENING", 100)
     only = ("--only", "shop/web -> shop/db")
-    assert "of --budget 8 min " in prober("run", *FLAGS, *only)[2]
-    assert "a scenario at most 8 min " in prober("plan", *FLAGS, *only)[1]
+    assert "of --budget 16 min 50 s" in prober("run", *FLAGS, *only)[2]
+    assert "a scenario at most 17 min " in prober("plan", *FLAGS, *only)[1]
     assert "a scenario at most 1 min 30 s" in prober("plan", *FLAGS, *only, "--budget", "90s")[1]
 
 
