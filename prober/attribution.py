@@ -9,12 +9,14 @@ from prober.model import ClusterState, NodeRef
 from prober.oracle import Judgement, Ruling
 from prober.outcomes import Status
 
+_ENOUGH = 3
+
 
 def idle_nodes(state: ClusterState, judged: Iterable[tuple[Judgement, Status]]) -> dict[str, int]:
     """Return the nodes by name that let all of their denials through, each with how many these are.
 
-    A denial is a node's where every side that denies it is that of a pod on this node. Empty where no other node is
-    known to deny: then it is not the node.
+    A denial is a node's where every side that denies it is that of a pod on this node. A node with fewer than three is
+    not returned, for these may leak for a reason of their own; and none where no other node is known to deny.
     """
     leaked, proved = Counter[int](), Counter[int]()
     for judgement, status in judged:
@@ -27,7 +29,7 @@ def idle_nodes(state: ClusterState, judged: Iterable[tuple[Judgement, Status]]) 
             proved[node] += status is Status.PASS
     if not +proved:
         return {}
-    return {_name(state, n): count for n, count in sorted(leaked.items()) if count and not proved[n]}
+    return {_name(state, n): count for n, count in sorted(leaked.items()) if count >= _ENOUGH and not proved[n]}
 
 
 def _name(state: ClusterState, number: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prober.cluster.fake import Asked, Says, target_of
+from prober.flows import parse_pattern
 from prober.model import ClusterState, PodRef
 from prober.outcomes import Status
 from prober.result import RunResult
@@ -18,6 +19,7 @@ pods:
   x/b: {{ports: [80], node: 2}}
   x/c: {{ports: [80], node: {node}}}
   x/d: {{ports: [80], node: 2}}
+  x/e: {{ports: [80], node: 2}}
 steps:
   - name: deny
     apply:
@@ -67,9 +69,9 @@ def result_of(types: str, says: Says, patch: pytest.MonkeyPatch, node: int = 1) 
 @pytest.mark.parametrize(
     ("count", "types", "says"),
     [
-        pytest.param(6, "Ingress", letting("b", "d"), id="ingress"),
-        pytest.param(6, "Egress", letting("b", "d", ingress=False), id="egress"),
-        pytest.param(2, "Ingress, Egress", both_ends, id="both-ends"),
+        pytest.param(12, "Ingress", letting("b", "d", "e"), id="ingress"),
+        pytest.param(12, "Egress", letting("b", "d", "e", ingress=False), id="egress"),
+        pytest.param(6, "Ingress, Egress", both_ends, id="both-ends"),
     ],
 )
 def test_a_node_that_denies_nothing_is_named(
@@ -89,7 +91,7 @@ def test_a_node_that_denies_nothing_is_named(
         pytest.param(Status.PASS, "Ingress", enforcing, 1, id="nothing-leaks"),
         pytest.param(Status.UNKNOWN, "Ingress", unreadable, 1, id="nothing-is-known"),
         pytest.param(Status.LEAK, "Ingress", letting("b"), 1, id="another-pod-of-the-node-is-denied"),
-        pytest.param(Status.LEAK, "Ingress", letting("a", "b", "c", "d"), 1, id="no-node-denies"),
+        pytest.param(Status.LEAK, "Ingress", letting("a", "b", "c", "d", "e"), 1, id="no-node-denies"),
         pytest.param(Status.LEAK, "Ingress, Egress", across_nodes, 1, id="both-nodes-should-have-denied"),
         pytest.param(Status.LEAK, "Ingress, Egress", across_nodes, 2, id="one-node-alone-could-deny-nothing"),
     ],
@@ -101,3 +103,13 @@ def test_no_node_is_named_where_it_is_not_the_node(
     result = result_of(types, says, monkeypatch, node)
 
     assert (status, ()) == (result.scenarios[0].status, result.scenarios[0].remarks)
+
+
+@pytest.mark.parametrize(("named", "only"), [(0, "x/b -> any"), (1, "x/a -> any")], ids=["two", "three"])
+def test_no_node_is_named_for_one_or_two(named: int, only: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few may leak for a reason of their own."""
+    still(monkeypatch)
+    text = DENY.format(types="Ingress", node=1)
+    result, _ = ran([text], letting("b", "d", "e"), only=parse_pattern(only))
+
+    assert (Status.LEAK, named) == (result.scenarios[0].status, len(result.scenarios[0].remarks))
