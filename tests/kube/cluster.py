@@ -140,11 +140,15 @@ class Cluster:
         return ended
 
     def _refresh(self) -> None:
-        """Let the kubelets begin again: what the API server says of their nodes may be of before, and change later."""
+        """Let all that ask the API server begin again: after an outage they wait up to a minute until they do.
+
+        And what it says of their nodes may be of before, and change later.
+        """
         since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for node in self.nodes:
-            self.daemon(f"kubelet-{node}").stop()
-            self.daemon(f"kubelet-{node}").start()
+        of_nodes = (f"{kind}-{node}" for node in self.nodes for kind in (daemons.KUBELET, daemons.PROXY))
+        for name in (daemons.CONTROLLERS, daemons.SCHEDULER, *of_nodes):
+            self.daemon(name).stop()
+            self.daemon(name).start()
         with self.api() as api:
             until(lambda: all(_usable(n, since) for n in _all_nodes(api, self.nodes)), "pods to be let onto all nodes")
 
