@@ -93,8 +93,9 @@ def _said(flow: Flow, moment: _Moment, scenario: Scenario, ruling: oracle.Ruling
     if said is None:
         return ""
     because = f": {moment.step.because}" if moment.step.because else ""
-    against = ruling not in (said.ruling, oracle.Ruling.INDETERMINATE)
-    wrong = f"; that is wrong, it is {ruling}: correct the expectation or the policies" if against else ""
+    wrong = ""
+    if said.contradicted_by(ruling):
+        wrong = f"; that is wrong, it is {ruling}: correct the expectation or the policies"
     return f"    {one_line(f'its author expects it {said.ruling} ({said.file}:{said.line}){because}{wrong}')}\n"
 
 

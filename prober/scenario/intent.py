@@ -33,7 +33,7 @@ def contradictions(
     first: dict[tuple[str, int, str], Expectation] = {}
     pairs: dict[tuple[int, Protocol, Family], Matrix] = {}
     for flow, expectation in expected(step, state, families).items():
-        if _ruling(flow, state, pairs) not in (expectation.ruling, Ruling.INDETERMINATE):
+        if expectation.contradicted_by(_ruling(flow, state, pairs)):
             place = (expectation.file, expectation.line, expectation.ruling)
             told = first.setdefault(place, expectation) if by_line else expectation
             against.setdefault(told, []).append(flow)

@@ -9,6 +9,7 @@ from typing import Literal
 
 from prober.flows import AnyPod, FlowPattern
 from prober.model import Action, ClusterState, Family, PolicyRef, Topology
+from prober.oracle import Ruling
 
 SUFFIX = ".scenario.yaml"
 CASE = "#"  # between a file's path and the name of one of its cases
@@ -44,6 +45,10 @@ class Expectation:
     def named(self) -> bool:
         """Say whether both ends are named: such a line beats those with `any`."""
         return self.pattern.named
+
+    def contradicted_by(self, ruling: Ruling) -> bool:
+        """Say whether the specification says otherwise; what it leaves open contradicts nobody."""
+        return ruling not in (self.ruling, Ruling.INDETERMINATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
